@@ -1,5 +1,6 @@
 """The shapes that figures share: lines in small multiples, rows of marks with intervals, stacked bars, legends."""
 
+import functools
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from analysis.data.conditions import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, rest_of, small_multiples, thin
-from analysis.figures.style import Look, letters, mark, sheet, tip
+from analysis.figures.style import Look, Looks, letters, mark, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -64,12 +65,11 @@ def lines(
         ends.append((ax, {value: end for value, end in drawn.items() if end is not None}))
     percent_axis((ax for ax, _ in boxes), label)
     if field:
-        used = {value: look[value] for value, _ in by_value(shown, field)}
-        names = {value: phrase(field, value) for value in used}
-        if len(used) > MOST_ENDS or max(map(len, names.values())) > letters(4, 9):
-            legend(figure, {names[value]: each for value, each in used.items()}, FIELDS[field].label)
+        names = {value: phrase(field, value) for value, _ in by_value(shown, field)}
+        if len(names) > MOST_ENDS or max(map(len, names.values())) > letters(4, 9):
+            legend(figure, {name: look[value] for value, name in names.items()}, FIELDS[field].label)
         else:
-            _name_ends(ends, used, names)
+            _name_ends(ends, look, names)
     footnote(figure, note, more, *notes)
     return figure
 
@@ -102,45 +102,38 @@ def error_bars(
 def percent_axis(axes: Iterable[Axes], label: str) -> None:
     """Vertical axes from 0 to 100 %, the first one of each row labelled."""
     for ax in axes:
-        ax.set_ylim(-2, 102)
-        ax.set_yticks([0, 25, 50, 75, 100])
+        ax.set(ylim=(-2, 102), yticks=[0, 25, 50, 75, 100])
         if ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
             ax.set_ylabel(label)
 
 
-def percent_across(axes: Iterable[Axes], end: float = 103) -> None:
-    """Horizontal axes from 0 to 100 %."""
-    for ax in axes:
-        ax.set_xlim(-3, end)
-        ax.set_xticks([0, 25, 50, 75, 100])
-
-
 Rows = Sequence[Sequence[Mark | None]]
+Part = tuple[str, Sequence[str], Rows]
 
 
 def forests(
-    parts: Sequence[tuple[str, Sequence[str], Rows]], look: Mapping[str, Look], label: str, title: str = ""
+    parts: Sequence[Part], look: Looks, label: str, title: str = "", percent_to: float | None = None
 ) -> tuple[Figure, list[Axes]]:
     """Forest plots one above another with one axis: of each its title, the names of its rows, and their marks.
 
-    A row has a mark for each look, which a legend names if there are several.
+    A row has a mark for each look, which a legend names if there are several. Shares in per cent have an axis from 0
+    to 100 with some room, up to `percent_to`.
     """
     apart = 0.17 if any(each and each.beside for _, _, rows in parts for row in rows for each in row) else 0.06
-    wrapped = [
-        [textwrap.fill(name, letters(2.6, 9), break_on_hyphens=False) for name in names] for _, names, _ in parts
-    ]
-    heights = [0.08 + 0.15 * max((name.count("\n") + 1 for name in names), default=1) for names in wrapped]
-    sizes = [
-        max(0.1 + apart * len(look), height) * (len(names) + 0.2)
-        for height, names in zip(heights, wrapped, strict=True)
-    ]
-    titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in parts]
+    fill = functools.partial(textwrap.fill, break_on_hyphens=False)
+    wrapped = [[fill(name, letters(2.6, 9)) for name in names] for _, names, _ in parts]
+    longest = [max((name.count("\n") + 1 for name in names), default=1) for names in wrapped]
+    heights = [max(0.1 + apart * len(look), 0.08 + 0.15 * n) for n in longest]
+    sizes = [height * (len(names) + 0.2) for height, names in zip(heights, wrapped, strict=True)]
+    titles = [fill(name, letters(1.4)) for name, _, _ in parts]
     figure = sheet(sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
     axes = list(figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)[:, 0])
     for ax, name, names, (_, _, rows) in zip(axes, titles, wrapped, parts, strict=True):
         _forest(ax, names, rows, list(look.values()))
         ax.set_title(name)
     axes[-1].set_xlabel(label)
+    if percent_to:
+        axes[-1].set(xlim=(-3, percent_to), xticks=[0, 25, 50, 75, 100])
     if len(look) > 1:
         legend(figure, {name: mark(each) for name, each in look.items()}, title)
     return figure, axes
@@ -170,16 +163,15 @@ def _forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) -
 
 
 def stack(
-    ax: Axes, rates: Mapping[str, Sequence[Rate]], look: Callable[[str], dict[str, Any]], names: Mapping[str, str],
-    labels: Sequence[str],
-) -> None:  # fmt: skip
+    ax: Axes, rates: Mapping[str, Sequence[Rate]], looks: Looks, names: Mapping[str, str], labels: Sequence[str]
+) -> None:
     """A bar for each label, with a piece for each name; where bars are few, large pieces carry their per cent."""
     x, bottom = np.arange(len(labels)), np.zeros(len(labels))
     for what, each in rates.items():
         share = 100 * np.nan_to_num([rate.rate for rate in each])
         if not share.any():
             continue
-        drawn = ax.bar(x, share, bottom=bottom, width=0.82, **look(what))
+        drawn = ax.bar(x, share, bottom=bottom, width=0.82, **looks[what])
         ground = drawn[0].get_facecolor()
         for i in np.flatnonzero(share).tolist():
             told = f"{labels[i]}: {names[what]} {words.rate(each[i])}"

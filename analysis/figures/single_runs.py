@@ -14,7 +14,6 @@ from analysis.data.conditions import NAMING
 from analysis.data.reading import KINDS
 from analysis.figures import Plot, register, style
 from analysis.figures.rates.epochs_to_solve import epoch_axis
-from analysis.figures.style import NotApplicable, columns_for, letters, panels, sheet, styled
 from analysis.findings.findings import Findings
 from analysis.text import words
 
@@ -46,11 +45,11 @@ def prediction(value: Any) -> str:
 def need(exemplars: pd.DataFrame) -> None:
     """Raise NotApplicable where there are no runs."""
     if not len(exemplars):
-        missing = "the result folder has no exemplars.json"
-        raise NotApplicable(f"{missing}: where every stuck run is rescued there is none; else run the study again")
+        why = "where every stuck run is rescued there is none; else run the study again"
+        raise style.NotApplicable(f"the result folder has no exemplars.json: {why}")
 
 
-@styled
+@style.styled
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked.
 
@@ -62,10 +61,10 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     top = max(min(max(1.3 * highest, 1.0), 6.0), 1.3 * float(exemplars["final_loss"].max()))
     plateaus = [(max(BREAK, lowest / 1.6), top)] if highest >= BREAK else []
     ranges = [*plateaus, *([(lowest / 1.3, min(1.2 * highest, BREAK))] if lowest < BREAK else [])]
-    columns = columns_for(min(2, len(exemplars)))
+    columns = style.columns_for(min(2, len(exemplars)))
     told = (f"{ended(run)}: {name(run)}" for _, run in exemplars.iterrows())
-    names = [textwrap.fill(text, letters(columns, 9) - 9) for text in told]
-    figure = sheet(5.4 + 0.2 * len("\n".join(names).splitlines()) / columns)
+    names = [textwrap.fill(text, style.letters(columns, 9) - 9) for text in told]
+    figure = style.sheet(5.4 + 0.2 * len("\n".join(names).splitlines()) / columns)
     axes = figure.subplots(len(ranges), 1, sharex=True, squeeze=False, height_ratios=(3, 2)[: len(ranges)])[:, 0]
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
@@ -106,8 +105,7 @@ def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:
             continue
         ax.axhline(loss, color="#555555", linewidth=0.9, linestyle=":", zorder=1)
         if loss > before * (high / low) ** 0.05:  # there is room for its name
-            look: dict[str, Any] = {"va": "center", "fontsize": 9, "color": "#333333"}
-            ax.text(1.01, loss, told, transform=ax.get_yaxis_transform(), **look)
+            ax.text(1.01, loss, told, transform=ax.get_yaxis_transform(), va="center", fontsize=9, color="#333333")
         before = loss
 
 
@@ -132,11 +130,11 @@ def ending(exemplar: pd.Series) -> str:
     return f"{ended(exemplar)}, {KINDS[kind]}" if isinstance(kind := exemplar.get("minimum"), str) else ended(exemplar)
 
 
-@styled
+@style.styled
 def functions(exemplars: pd.DataFrame) -> Figure:
     """What the network of one run of each outcome computes around the rows, with its units' kinks if they have any."""
     shown = function_exemplars(exemplars)
-    figure, axes = panels(len(shown), 3, 3.5)
+    figure, axes = style.panels(len(shown), 3, 3.5)
     if len(shown) < 3:  # the panels are square: a full width would stand half empty
         figure.set_figwidth(min(3.4 * len(shown) + 1, figure.get_figwidth()))
     targets = [target for each in shown["targets"] for target in each]
@@ -152,11 +150,11 @@ def functions(exemplars: pd.DataFrame) -> Figure:
         if run["kinked"]:
             _kinks(ax, run)
         _rows(ax, run, (low + high) / 2, WRONG * (high - low))
-        ax.set_title(textwrap.fill(ending(run), letters(3, 12)), fontweight="bold", color="#222222")
-        ax.set_xlabel(textwrap.fill(name(run), letters(3, 8)), fontsize=8, labelpad=6)
-    side = "right" if columns_for(2) > 1 else "bottom"
-    look: dict[str, Any] = {"location": side, "shrink": 0.6, "aspect": 24, "pad": 0.02, "extend": "both"}
-    figure.colorbar(image, ax=axes, label="output", **look).outline.set_visible(False)
+        ax.set_title(textwrap.fill(ending(run), style.letters(3, 12)), fontweight="bold", color="#222222")
+        ax.set_xlabel(textwrap.fill(name(run), style.letters(3, 8)), fontsize=8, labelpad=6)
+    side = "right" if style.columns_for(2) > 1 else "bottom"
+    bar = figure.colorbar(image, ax=axes, label="output", location=side, shrink=0.6, aspect=24, pad=0.02, extend="both")
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -166,10 +164,10 @@ def function_exemplars(exemplars: pd.DataFrame) -> pd.DataFrame:
     two = exemplars[[[len({*each}) > 1 for each in zip(*x, strict=True)] == [True] * 2 for x in exemplars["inputs"]]]
     if not len(two):
         why = "the task does not have two inputs that vary, so there is no square to draw its function over"
-        raise NotApplicable(why)
+        raise style.NotApplicable(why)
     shown = two[[isinstance(surface, dict) for surface in two["surface"]]]
     if not len(shown):
-        raise NotApplicable("no run has finite weights")
+        raise style.NotApplicable("no run has finite weights")
     return shown
 
 
@@ -188,8 +186,8 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
     many = len(run["rows"]) > 8
     up = np.mean([x[1] for x in run["inputs"]])
     for row, x, target, y in zip(run["rows"], run["inputs"], run["targets"], run["predictions"], strict=True):
-        look: dict[str, Any] = {"markerfacecolor": "white" if target > middle else "black", "markeredgecolor": "black"}
-        ax.plot(*x, "o", markersize=4 if many else 9, markeredgewidth=1.2, zorder=4, **look)
+        face = "white" if target > middle else "black"
+        ax.plot(*x, "o", ms=4 if many else 9, mfc=face, mec="black", mew=1.2, zorder=4)
         if many:
             continue
         side = "bottom" if x[1] > up else "top"
@@ -201,8 +199,8 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
         )  # fmt: skip
     for axis, values in zip((ax.xaxis, ax.yaxis), zip(*run["inputs"], strict=True), strict=True):
         axis.set_ticks(sorted({*values}) if len({*values}) <= 3 else [min(values), max(values)])
-    ax.set_xlim(run["surface"]["x1"][0], run["surface"]["x1"][-1])
-    ax.set_ylim(run["surface"]["x2"][0], run["surface"]["x2"][-1])
+    x1, x2 = run["surface"]["x1"], run["surface"]["x2"]
+    ax.set(xlim=(x1[0], x1[-1]), ylim=(x2[0], x2[-1]))
     ax.grid(False)
 
 

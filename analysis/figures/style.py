@@ -2,7 +2,7 @@
 
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from html import escape
@@ -36,7 +36,6 @@ WIDTH, PHONE_WIDTH = 10.0, 4.2
 """Width of every figure in inches, and of its version for a phone, which has one panel a row."""
 
 DOTS = 200  # dots per inch of a PNG
-
 _width: ContextVar[float] = ContextVar("width", default=WIDTH)
 
 OUTCOME_COLOURS = {
@@ -55,7 +54,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[Any, ...] = (
     "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--",
 )  # fmt: skip
-
 RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}  # a thin rim that keeps marks apart
 
 
@@ -67,7 +65,9 @@ styled = mpl.rc_context(STYLE)
 """Decorates a function that draws: it works under `STYLE`, whatever the caller has set."""
 
 Look = dict[str, Any]
-"""How a series looks, in every figure of a study: the arguments of a line."""
+"""How a series looks, in every figure of a study: the arguments of a line, or of bars."""
+
+Looks = Mapping[str, Look]
 
 
 def looks(values: Sequence[Any], ordered: bool = False) -> dict[Any, Look]:
@@ -82,14 +82,13 @@ def mark(look: Look) -> Look:
     return {**look, "linestyle": "none"}
 
 
-def outcome_look(outcome: str) -> dict[str, Any]:
-    """How bars of an outcome are drawn."""
-    return bar_look(OUTCOME_COLOURS[outcome], OUTCOME_HATCHES.get(outcome, ""))
+def bar_looks(colours: Mapping[str, str], hatches: Mapping[str, str]) -> Looks:
+    """How the bars of each name are drawn, some of them hatched."""
+    rim = {"edgecolor": "white", "linewidth": 0.4}
+    return {name: {"facecolor": colour, "hatch": hatches.get(name, ""), **rim} for name, colour in colours.items()}
 
 
-def bar_look(colour: str, hatch: str) -> dict[str, Any]:
-    """How bars of a colour are drawn."""
-    return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+OUTCOME_LOOKS = bar_looks(OUTCOME_COLOURS, OUTCOME_HATCHES)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What becomes of the runs of each condition, and what stuck ones rest at: minimum, saddle, kink or unknown."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,20 +9,18 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import FIELDS, swept, value_text, values
 from analysis.data.reading import KINDS, OUTCOMES
-from analysis.figures import Plot, layout, register
-from analysis.figures.shapes import legend, percent_axis, stack
-from analysis.figures.style import NotApplicable, bar_look, outcome_look
+from analysis.figures import Plot, layout, register, shapes, style
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
 MOST_BARS = 25
 KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#6a55a3", "#b5475f", "#cdb0dd", "#e3b44f", "#dddddd"), strict=True))
-KIND_HATCHES = {"infinity": ".", "saddle": "/", "shoulder": "-", "unknown": "\\"}
+KIND_LOOKS = style.bar_looks(KIND_COLOURS, {"infinity": ".", "saddle": "/", "shoulder": "-", "unknown": "\\"})
 
 
 def bars(
-    table: pd.DataFrame, pieces: Mapping[str, str], look: Any, label: str, notes: list[str], n_beside: int = 0
+    table: pd.DataFrame, pieces: Mapping[str, str], looks: style.Looks, label: str, notes: list[str], n_beside: int = 0
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """A bar for each row of a table, stacked of pieces that have a name each; also the panels with their rows.
 
@@ -40,23 +37,22 @@ def bars(
     )  # fmt: skip
     for ax, mine in boxes:
         rates = {piece: Rate.of_all(mine[piece], mine["n"]) for piece in pieces}
-        stack(ax, rates, look, pieces, [value_text(field, each) for each in mine[field]])
+        shapes.stack(ax, rates, looks, pieces, [value_text(field, each) for each in mine[field]])
         ax.set_xlabel(FIELDS[field].label)
-    percent_axis((ax for ax, _ in boxes), label)
-    legend(figure, {name: look(piece) for piece, name in pieces.items() if shown[piece].any()})
+    shapes.percent_axis((ax for ax, _ in boxes), label)
+    shapes.legend(figure, {name: looks[piece] for piece, name in pieces.items() if shown[piece].any()})
     layout.footnote(figure, fewer, note, *notes)
     return figure, boxes
 
 
 def _axis(table: pd.DataFrame) -> str:
-    """The field along the axis."""
     return layout.axis_field(table) if swept(table) else "hidden"
 
 
 def composition(found: Findings) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
-    names = layout.outcome_names(found.summary)
-    return bars(found.summary, names, outcome_look, "share of runs, %", [layout.widest(found.summary, [*names])])[0]
+    names, looks = layout.outcome_names(found.summary), style.OUTCOME_LOOKS
+    return bars(found.summary, names, looks, "share of runs, %", [layout.widest(found.summary, [*names])])[0]
 
 
 def describe_composition(found: Findings) -> str:
@@ -81,8 +77,7 @@ def resting_points(found: Findings) -> Figure:
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
     shown = f"Shown: {words.condition(table.iloc[0], alike)}." if alike else ""
     notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none, shown]
-    looks = {kind: bar_look(colour, KIND_HATCHES.get(kind, "")) for kind, colour in KIND_COLOURS.items()}
-    figure, drawn = bars(table, KINDS, looks.__getitem__, "share of stuck runs, %", notes, 8)
+    figure, drawn = bars(table, KINDS, KIND_LOOKS, "share of stuck runs, %", notes, 8)
     for ax, rows in drawn:
         x = np.arange(len(rows))
         rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))
@@ -98,7 +93,7 @@ def resting_points(found: Findings) -> Figure:
 def certified(found: Findings) -> pd.DataFrame:
     """The conditions with certified stuck runs (see `analysis.findings.summary.resting`)."""
     if not len(found.resting):
-        raise NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
+        raise style.NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
     return found.resting
 
 

@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.data.conditions import FIELDS, phrase, value_text, values, with_values
 from analysis.data.reading import can_die, count_where, counts_of, dead_law, size, sums
-from analysis.figures import Plot, register
-from analysis.figures.layout import by_value, fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
-from analysis.figures.shapes import error_bars, legend, lines, stack
-from analysis.figures.style import Look, NotApplicable, columns_for, outcome_look, sheet
+from analysis.figures import Plot, layout, register, shapes, style
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired, wilson
 from analysis.text import words
@@ -24,12 +21,13 @@ FEWEST = 5  # runs that a point needs
 
 def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
-    shown, note = thin(dead_trials(found), ["hidden"], columns_for(MOST_WIDTHS))
-    shown, note_inits = thin(shown, ["init"], MOST_INITS)
-    parts = by_value(shown, "hidden")
+    shown, note = layout.thin(dead_trials(found), ["hidden"], style.columns_for(MOST_WIDTHS))
+    shown, note_inits = layout.thin(shown, ["init"], MOST_INITS)
+    parts = layout.by_value(shown, "hidden")
     inits = values(shown, "init") if shown["dead_final"].notna().any() else []  # where all diverged nobody knows
-    names = {name: told for name, told in outcome_names(found.summary).items() if (shown["outcome"] == name).any()}
-    figure = sheet(2.4 * (1 + len(inits)) + 0.8)
+    known = layout.outcome_names(found.summary)
+    names = {name: told for name, told in known.items() if (shown["outcome"] == name).any()}
+    figure = style.sheet(2.4 * (1 + len(inits)) + 0.8)
     axes = figure.subplots(1 + len(inits), len(parts), squeeze=False, sharey="row")
     for column, (hidden, part) in enumerate(parts):
         who = _at_start(axes[0, column], part, found)
@@ -39,26 +37,24 @@ def dead_units(found: Findings) -> Figure:
             if not len(mine):
                 ax.set_axis_off()
                 continue
-            rates = {}
-            for name in names:  # diverged runs have no such count
-                ended = mine[((mine["outcome"] == name) & mine["dead_final"].notna()).to_numpy(bool)]
-                rates[name] = Rate.of_all(_counts(ended, "dead_final", hidden), size(mine))
-            stack(ax, rates, outcome_look, names, [str(n) for n in range(hidden + 1)])
+            ended = mine.dropna(subset="dead_final")  # diverged runs have no such count
+            ends = {name: ended[(ended["outcome"] == name).to_numpy(bool)] for name in names}
+            rates = {name: Rate.of_all(_counts(ends[name], "dead_final", hidden), size(mine)) for name in names}
+            shapes.stack(ax, rates, style.OUTCOME_LOOKS, names, [str(n) for n in range(hidden + 1)])
             ax.xaxis.set_major_formatter("{x:.0f}")
             _ticks(ax, hidden)
             ax.set_title(f"{phrase('hidden', hidden)} at the end\n{value_text('init', init)}, n = {size(mine):,}")
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
-    ends = {told: outcome_look(name) for name, told in names.items() if inits}
-    legend(figure, ends, fixed(found, "hidden", "init"))
+    entries = {told: style.OUTCOME_LOOKS[name] for name, told in names.items() if inits}
+    shapes.legend(figure, entries, layout.fixed(found, "hidden", "init"))
     law = "Black dashes: the exact law of the draw." if found.laws else ""
     n = int(sums(shown, {"n": 1})["n"].min())
     low, high = wilson(n // 2, n)
     end = f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
-    footnote(
-        figure, law, note, note_inits, end if inits else "All runs diverged, so that nothing is known of their end."
-    )
+    unknown = "All runs diverged, so that nothing is known of their end."
+    layout.footnote(figure, law, note, note_inits, end if inits else unknown)
     return figure
 
 
@@ -81,20 +77,20 @@ def dead_trials(found: Findings) -> pd.DataFrame:
 def need_units_that_die(found: Findings) -> None:
     """Raise NotApplicable where some activation of the study has no dead units."""
     if not can_die(found.summary).all():
-        raise NotApplicable("only units that can be dead are counted, and this study has others")
+        raise style.NotApplicable("only units that can be dead are counted, and this study has others")
 
 
 def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
     """Draw the shares of dead units at the start, once for inits that start alike; returns the names of the inits."""
     hidden, groups = int(part["hidden"].iloc[0]), dict[tuple[int, ...], list[Any]]()
-    for init, mine in by_value(part, "init"):
+    for init, mine in layout.by_value(part, "init"):
         groups.setdefault(tuple(_counts(mine, "dead_init", hidden).tolist()), []).append(init)
-    width, look = 0.8 / len(groups), looks_of(found, "init")
+    width, look = 0.8 / len(groups), layout.looks_of(found, "init")
     for i, (counts, who) in enumerate(groups.items()):
         rates = Rate.of_all(counts, sum(counts))
         x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
         ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]]["color"], alpha=0.35)
-        error_bars(ax, x, rates, look[who[0]], (f"{n} dead" for n in range(hidden + 1)), line=False)
+        shapes.error_bars(ax, x, rates, look[who[0]], (f"{n} dead" for n in range(hidden + 1)), line=False)
         law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)
         if law is not None:
             ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
@@ -113,7 +109,8 @@ def describe_dead_units(found: Findings) -> str:
         start = f"{row['dead_init_mean']:.2f} dead units at the start{exact} (n{words.IS}{row['n']:,})"
         end = f"{row['dead_final_mean']:.2f} at the end (n{words.IS}{n_ended:,})" if n_ended else "all diverged"
         texts.append(f"{value_text('init', row['init'])}: {start}, {end}")
-    return f"On average, with {fixed(found, 'init') or words.condition(found.nearest, ['hidden'])}, {'; '.join(texts)}."
+    where = layout.fixed(found, "init") or words.condition(found.nearest, ["hidden"])
+    return f"On average, with {where}, {'; '.join(texts)}."
 
 
 register(Plot(
@@ -125,9 +122,9 @@ register(Plot(
 
 def stuck_by_live_units(found: Findings) -> Figure:
     """Share of runs that are not solved against the number of units alive at the start, with Wilson intervals."""
-    field = line_field(found.fields)
-    return lines(
-        found, live_trials(found), field, _line, _live_axis, count=lambda rows: runs_a_line(rows, field),
+    field = layout.line_field(found.fields)
+    return shapes.lines(
+        found, live_trials(found), field, _line, _live_axis, count=lambda rows: layout.runs_a_line(rows, field),
         label="not solved, %", notes=[f"Points of fewer than {FEWEST} runs are left out."],
     )  # fmt: skip
 
@@ -136,11 +133,12 @@ def live_trials(found: Findings) -> pd.DataFrame:
     """The trials with `live` (units alive at the start) and `failed` (not solved, for whatever reason)."""
     need_units_that_die(found)
     if not found.trials["dead_init"].any():
-        raise NotApplicable("every unit of every run is alive at the start, so there is nothing to set side by side")
+        why = "every unit of every run is alive at the start, so there is nothing to set side by side"
+        raise style.NotApplicable(why)
     live = found.trials["hidden"] - found.trials["dead_init"]
     alike = [found.trials["condition"].astype("str").to_numpy(), live.to_numpy()]
     if pd.Series(counts_of(found.trials)).groupby(alike).sum().max() < FEWEST:
-        raise NotApplicable(f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
+        raise style.NotApplicable(f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
     return found.trials.assign(live=live, failed=(found.trials["outcome"] != "solved").to_numpy(bool))
 
 
@@ -150,13 +148,14 @@ def _live_axis(ax: Axes, rows: pd.DataFrame) -> None:
     ax.margins(x=0.04)
 
 
-def _line(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float | None:
+def _line(ax: Axes, part: pd.DataFrame, look: style.Look, beside: float) -> float | None:
     """Draw a line; returns the height at which it ends, None where too few runs have as many live units."""
     runs = pd.DataFrame({"live": part["live"], "n": counts_of(part), "failed": counts_of(part) * part["failed"]})
     table = runs.groupby("live")[["failed", "n"]].sum()
     table = table[table["n"] >= FEWEST]
     rates = Rate.of_all(table["failed"], table["n"])
-    error_bars(ax, table.index + 0.07 * beside, rates, look, (f"not solved of {live} alive" for live in table.index))
+    told = (f"not solved of {live} alive" for live in table.index)
+    shapes.error_bars(ax, table.index + 0.07 * beside, rates, look, told)
     return 100 * rates[-1].rate if rates else None
 
 

@@ -4,10 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import phrase
-from analysis.figures import Plot, register
-from analysis.figures.layout import by_value, footnote, line_field, looks_of, named_parts, rest_of, thin
-from analysis.figures.shapes import forests, percent, percent_across
-from analysis.figures.style import NotApplicable
+from analysis.figures import Plot, layout, register, shapes, style
 from analysis.findings.findings import Findings
 from analysis.findings.stuck import fields_of, interventions
 from analysis.text import answers, words
@@ -16,7 +13,7 @@ from analysis.text import answers, words
 def freed(found: Findings) -> pd.DataFrame:
     """A row a condition and intervention: the fields, `intervention`, and the `rate` of stuck runs that it frees."""
     if not found.freed:
-        raise NotApplicable("no run was stuck" if len(found.rescues) else "the study rescues no runs")
+        raise style.NotApplicable("no run was stuck" if len(found.rescues) else "the study rescues no runs")
     rows = [{**each.row, "intervention": each.intervention, "rate": each.rate} for each in found.freed]
     return pd.DataFrame(rows).astype({name: found.rescues[name].dtype for name in found.freed[0].row.index})
 
@@ -24,20 +21,19 @@ def freed(found: Findings) -> pd.DataFrame:
 def freed_by_rescue(found: Findings) -> Figure:
     """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as lines."""
     table, fields = freed(found), fields_of(found.rescues)
-    field, names = line_field(fields), {each: words.rescue(each) for each in interventions(found.rescues)}
-    shown, note = thin(table, [field] if field else [], 4)
-    panels, more = named_parts(shown, rest_of(fields, field), 6)
-    look = {value: looks_of(found, field)[value] for value, _ in by_value(shown, field)}
+    field, names = layout.line_field(fields), {each: words.rescue(each) for each in interventions(found.rescues)}
+    shown, note = layout.thin(table, [field] if field else [], 4)
+    panels, more = layout.named_parts(shown, layout.rest_of(fields, field), 6)
+    look = {value: layout.looks_of(found, field)[value] for value, _ in layout.by_value(shown, field)}
     parts = []
     for title, part in panels:
-        rates = {value: mine.set_index("intervention")["rate"].to_dict() for value, mine in by_value(part, field)}
-        rows = [[percent(rates.get(value, {}).get(what), name) for value in look] for what, name in names.items()]
+        rates = {value: own.set_index("intervention")["rate"].to_dict() for value, own in layout.by_value(part, field)}
+        rows = [[shapes.percent(rates.get(each, {}).get(what), name) for each in look] for what, name in names.items()]
         n = ", ".join(f"{max(rate.n for rate in each.values()):,}" for each in rates.values())
         parts.append((", ".join(filter(None, [title, f"n = {n} stuck runs"])), [*names.values()], rows))
     called = {phrase(field, value) if field else "": each for value, each in look.items()}
-    figure, axes = forests(parts, called, "freed of the stuck runs, %")
-    percent_across(axes)
-    footnote(figure, note, more)
+    figure, _ = shapes.forests(parts, called, "freed of the stuck runs, %", percent_to=103)
+    layout.footnote(figure, note, more)
     return figure
 
 

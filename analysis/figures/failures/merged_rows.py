@@ -5,10 +5,8 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import FIELDS, few, value_text, values, with_values
 from analysis.data.reading import counts_of, is_stuck, size
-from analysis.figures import Plot, register
-from analysis.figures.layout import by_value, fixed, footnote, looks_of, outcome_names
-from analysis.figures.shapes import forests, percent, percent_across
-from analysis.figures.style import NotApplicable
+from analysis.figures import Plot, layout, register, style
+from analysis.figures.shapes import forests, percent
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -19,13 +17,13 @@ MOST_INITS, MOST_NAMED, MOST_PATTERNS = 4, 8, 6
 def merged_rows(found: Findings) -> Figure:
     """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
     shown = merged_trials(found)
-    inits, look, traps = values(shown, "init"), looks_of(found, "init"), outcome_names(found.summary)
-    held, names = fixed(found, "init") or "", {value_text("init", init): look[init] for init in inits}
+    inits, look, traps = values(shown, "init"), layout.looks_of(found, "init"), layout.outcome_names(found.summary)
+    held, names = layout.fixed(found, "init") or "", {value_text("init", init): look[init] for init in inits}
     called = [*names] if len(names) > 1 else [f"{held or next(iter(names))},"]
     parts, fewer = [], False
-    for trap, part in by_value(shown, "outcome"):
+    for trap, part in layout.by_value(shown, "outcome"):
         totals, of_init = _patterns(part), [with_values(part, {"init": init}, ["init"]) for init in inits]
-        patterns = sorted(_by_count(totals)[:MOST_PATTERNS])
+        patterns = sorted(totals.index[:MOST_PATTERNS])
         fewer = fewer or len(patterns) < len(totals)
         counts = [f"{name} n = {size(mine):,}" for name, mine in zip(called, of_init, strict=True)]
         found_of = [(_patterns(mine), size(mine)) for mine in of_init]
@@ -34,9 +32,8 @@ def merged_rows(found: Findings) -> Figure:
             for pattern in patterns
         ]
         parts.append((f"{traps[trap]}: {', '.join(counts)}", [_name(pattern, " = ") for pattern in patterns], rows))
-    figure, axes = forests(parts, names, "share of the runs in this trap, %", held)
-    percent_across(axes, 112)
-    footnote(figure, f"Of each trap the {MOST_PATTERNS} commonest patterns are shown." if fewer else "")
+    figure, _ = forests(parts, names, "share of the runs in this trap, %", held, percent_to=112)
+    layout.footnote(figure, f"Of each trap the {MOST_PATTERNS} commonest patterns are shown." if fewer else "")
     return figure
 
 
@@ -51,27 +48,23 @@ def merged_trials(found: Findings) -> pd.DataFrame:
     same = with_values(found.trials, found.nearest, [name for name in FIELDS if name != "init"])
     stuck = same[is_stuck(same)]
     if not len(stuck):
-        raise NotApplicable("no run of the conditions nearest to the article's is stuck, so no rows are merged")
+        raise style.NotApplicable("no run of the conditions nearest to the article's is stuck, so no rows are merged")
     return stuck[stuck["init"].isin(few(values(stuck, "init"), MOST_INITS, found.nearest["init"])).to_numpy(bool)]
 
 
 def _patterns(part: pd.DataFrame) -> pd.Series:
-    """How often each pattern occurs; runs that merge no rows count as 'none'."""
-    return pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
-
-
-def _by_count(counts: pd.Series) -> list[str]:
-    return sorted(counts.index, key=lambda name: (-counts[name], name))
+    """How often each pattern occurs, the commonest first; runs that merge no rows count as 'none'."""
+    counts = pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
+    return counts.sort_values(ascending=False, kind="stable")  # of equals, the first by name
 
 
 def describe(found: Findings) -> str:
     """The commonest pattern of each trap, in a sentence."""
-    shown, texts, traps = merged_trials(found), [], outcome_names(found.summary)
-    for trap, part in by_value(shown, "outcome"):
+    shown, texts, traps = merged_trials(found), [], layout.outcome_names(found.summary)
+    for trap, part in layout.by_value(shown, "outcome"):
         counts = _patterns(part)
-        common = _by_count(counts)[0]
-        texts.append(f"{traps[trap]}: {_name(common)} in {words.rate(Rate.of(counts[common], size(part)))}")
-    where = f" ({held})" if (held := fixed(found, "init")) else ""
+        texts.append(f"{traps[trap]}: {_name(counts.index[0])} in {words.rate(Rate.of(counts.iloc[0], size(part)))}")
+    where = f" ({held})" if (held := layout.fixed(found, "init")) else ""
     several = " with all inits together" if len(values(shown, "init")) > 1 else ""
     return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."
 

@@ -6,32 +6,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.reading import counts_of
-from analysis.figures import Plot, register
-from analysis.figures.layout import axis_field, line_field, runs_a_line
-from analysis.figures.shapes import lines
-from analysis.figures.style import Look, NotApplicable
+from analysis.figures import Plot, layout, register, shapes, style
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import unsolved_after
-from analysis.text import words
-from analysis.text.advice import waiting
+from analysis.text import advice, words
 
 
 def epochs_to_solve(found: Findings) -> Figure:
     """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
-    rows, field = solvable(found), line_field(found.fields)
+    rows, field = solvable(found), layout.line_field(found.fields)
     last = int(rows["epochs"].max())
-    return lines(
+    return shapes.lines(
         found, rows, field, _step, lambda ax, _rows: epoch_axis(ax, last), most=6,
-        count=lambda part: runs_a_line(part, field), label="not yet solved, %",
+        count=lambda part: layout.runs_a_line(part, field), label="not yet solved, %",
     )  # fmt: skip
 
 
 def solvable(found: Findings) -> pd.DataFrame:
     """The solved epochs; NotApplicable if no run was solved, or hardly any conditions can be set side by side."""
     if found.fields:
-        axis_field(found.summary)
+        layout.axis_field(found.summary)
     if not found.epochs["solved_epoch"].notna().any():
-        raise NotApplicable("no run was solved, so there are no epochs to count")
+        raise style.NotApplicable("no run was solved, so there are no epochs to count")
     return found.epochs
 
 
@@ -42,8 +38,7 @@ def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
     ax.xaxis.minorticks_off()
 
 
-def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
-    """Draw a curve with its band; returns the height at which it ends."""
+def _step(ax: Axes, part: pd.DataFrame, look: style.Look, _beside: float) -> float:
     epochs = int(part["epochs"].iloc[0])
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
     told = unsolved_after(x, part["solved_epoch"].astype("float64"), counts_of(part))
@@ -56,7 +51,7 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
 def describe(found: Findings) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
     solvable(found)
-    told = each.why if (each := waiting(found)) else "no run was solved."
+    told = each.why if (each := advice.waiting(found)) else "no run was solved."
     return f"{words.nearest(found.nearest, found.fields)}: {told} Bands are 95 %."
 
 

@@ -9,9 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import FIELDS, NUMBERS, is_log, is_number, phrase
-from analysis.figures import Plot, register
-from analysis.figures.layout import footnote, n_text, place, rest_of, small_multiples, widest
-from analysis.figures.style import NotApplicable, tip
+from analysis.figures import Plot, layout, register, style
 from analysis.findings.findings import Findings
 from analysis.text import words
 
@@ -26,16 +24,16 @@ def landscape_fields(found: Findings) -> tuple[str, str]:
     across = next((name for name in ("lr", *fine) if name in fine), None)
     up = next((name for name in ("scale", *fine) if name in fine and name != across), None)
     if across is None or up is None:
-        raise NotApplicable(f"a landscape needs two numbers that take {FINE} values or more each")
+        raise style.NotApplicable(f"a landscape needs two numbers that take {FINE} values or more each")
     return across, up
 
 
 def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
     across, up = landscape_fields(found)
-    rest = rest_of(found.fields, across, up)
-    figure, boxes, note = small_multiples(
-        found.summary, rest, MOST_PANELS, 2, 3.6, lambda rows: f"{n_text(rows['n'])} per cell"
+    rest = layout.rest_of(found.fields, across, up)
+    figure, boxes, note = layout.small_multiples(
+        found.summary, rest, MOST_PANELS, 2, 3.6, lambda rows: f"{layout.n_text(rows['n'])} per cell"
     )
     if len(boxes) == 1:
         figure.set_figwidth(min(figure.get_figwidth(), 7.5))
@@ -46,16 +44,12 @@ def landscape(found: Findings) -> Figure:
         mesh, drawn = _mesh(ax, rows, across, up, span)
         levels.update(drawn)
         ax.grid(False)
-        ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
         own = [FIELDS[name].default for name in (across, up)]
-        ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
+        ax.plot(*own, "o", ms=9, mfc="none", mec="white", mew=2, scalex=False, scaley=False)
     figure.colorbar(mesh, ax=[ax for ax, _ in boxes], label="solved, %", aspect=24, pad=0.02).outline.set_visible(False)
-    told = words.listed([str(level) for level in sorted(levels)])
-    lines = f"Lines: {told} % of the smoothed rates." if levels else ""
-    footnote(
-        figure, "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values.", lines,
-        widest(found.summary, ["solved"]), note,
-    )  # fmt: skip
+    lines = f"Lines: {words.listed([*map(str, sorted(levels))])} % of the smoothed rates." if levels else ""
+    ring = "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values."
+    layout.footnote(figure, ring, lines, layout.widest(found.summary, ["solved"]), note)
     return figure
 
 
@@ -63,14 +57,14 @@ def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[flo
     """Draw the cells, told under the pointer, and the contours that there are; returns also the levels of these."""
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
     x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
-    place(ax, across, summary)
-    place(ax, up, summary, "y")
+    layout.place(ax, across, summary)
+    layout.place(ax, up, summary, "y")
     rates = 100 * grid.to_numpy(float)
     right, top = _edges(x, is_log(across, x.tolist())), _edges(y, is_log(up, y.tolist()))
     mesh = ax.pcolormesh(right, top, rates, vmin=span[0], vmax=span[1], cmap="cividis", rasterized=True)
     for i, j in np.argwhere(np.isfinite(rates)):
         told = f"{phrase(across, float(x[j]))}, {phrase(up, float(y[i]))}: {rates[i, j]:.0f} % solved"
-        tip(ax, right[j], top[i], right[j + 1], top[i + 1], told)
+        style.tip(ax, right[j], top[i], right[j + 1], top[i + 1], told)
     smooth = scipy.ndimage.gaussian_filter(rates, 1.5)  # no line is drawn beside a cell that is missing
     levels = [level for level in CONTOURS if np.nanmin(smooth, initial=100) < level < np.nanmax(smooth, initial=0)]
     if not levels or min(rates.shape) < 3:

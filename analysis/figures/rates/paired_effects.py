@@ -7,15 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import NUMBERS, few, phrase, value_text
-from analysis.figures import Plot, register
-from analysis.figures.layout import footnote, n_text, row_names
-from analysis.figures.shapes import Mark, forests
-from analysis.figures.style import NotApplicable, looks
+from analysis.figures import Plot, layout, register, shapes, style
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import SIGNIFICANT
 from analysis.text import words
 
-MINUS = " \N{MINUS SIGN} "
 MOST = 16  # rows of a panel
 
 
@@ -25,30 +21,30 @@ def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
     for field, every in shown.items():
         table = every.iloc[few(range(len(every)), MOST)]
         others = [*table.columns[: table.columns.get_loc("field")]]
-        names, note = row_names(table, others)
+        names, note = layout.row_names(table, others)
         pairs = [_pair(field, row) for _, row in table.iterrows()]
         several, parted = len({*pairs}) > 1 or not others, bool(others)
         names = [", ".join(each[not several : 1 + parted]) for each in zip(pairs, names, strict=True)]
-        title = f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs"
+        title = f"{'' if several else f'{pairs[0]}, '}{layout.n_text(table['n'])} pairs"
         parts.append((title, names, [[_mark(row)] for _, row in table.iterrows()]))
         notes += [note, f"Shown: {MOST} of {len(every):,} rows, evenly spread." if len(every) > MOST else ""]
-    figure, axes = forests(parts, looks([""]), "difference in the share solved, points")
+    figure, axes = shapes.forests(parts, style.looks([""]), "difference in the share solved, points")
     for ax in axes:
         ax.axvline(0, color="#888888", linewidth=0.9, zorder=1)
     sure = "Filled: Holm\N{RIGHT SINGLE QUOTATION MARK}s adjusted p is below 0.05. Lines: 95 % intervals."
-    footnote(figure, "To the right, the first of the two is solved more often.", sure, *dict.fromkeys(notes))
+    layout.footnote(figure, "To the right, the first of the two is solved more often.", sure, *dict.fromkeys(notes))
     return figure
 
 
-def _mark(row: pd.Series) -> Mark:
+def _mark(row: pd.Series) -> shapes.Mark:
     pair = row["pair"]
     alone = f"solved by one alone: {pair.only_second:,} and {pair.only_first:,}"
     told = f"{words.difference(pair)}; {alone}; p {words.p_value(pair.p)}, adjusted {words.p_value(row['p_holm'])}"
-    return Mark(100 * pair.difference, 100 * pair.low, 100 * pair.high, told, row["p_holm"] < SIGNIFICANT)
+    return shapes.Mark(100 * pair.difference, 100 * pair.low, 100 * pair.high, told, row["p_holm"] < SIGNIFICANT)
 
 
 def _pair(field: str, row: pd.Series) -> str:
-    return f"{phrase(field, row['second'])}{MINUS}{value_text(field, row['first'])}"
+    return f"{phrase(field, row['second'])} {words.MINUS} {value_text(field, row['first'])}"
 
 
 def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
@@ -61,10 +57,9 @@ def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
     reversed_ = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)
     widths = table[((table["first"].map(following) == table["second"]) | reversed_).to_numpy(bool)]
     every = {field: table for field, table in {"hidden": widths, **found.effects}.items() if len(table)}
-    fields = [field for field in every if field in found.asks or not found.asks]
-    shown = {field: table for field, table in every.items() if (field in fields) == asked}
+    shown = {field: table for field, table in every.items() if (field in found.asks or not found.asks) == asked}
     if not shown:
-        raise NotApplicable("no field takes two values that can be compared seed by seed")
+        raise style.NotApplicable("no field takes two values that can be compared seed by seed")
     return shown
 
 

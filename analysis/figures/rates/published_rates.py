@@ -2,10 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from analysis.figures import Plot, register
-from analysis.figures.layout import footnote, n_text
-from analysis.figures.shapes import forests, percent, percent_across
-from analysis.figures.style import SERIES, NotApplicable, looks
+from analysis.figures import Plot, layout, register, shapes, style
 from analysis.findings.findings import Findings
 from analysis.findings.published import AGREE, DIFFER, Beside, brief
 
@@ -18,21 +15,21 @@ def published(found: Findings) -> Figure:
     for name, each in zip(short, shown, strict=True):  # where two are called alike, the end of their source differs
         end = f", {each.source.rpartition(', ')[2]}" * (short.count(name) > 1)
         told.append(f"{'≠ ' * (each.verdict == DIFFER)}{name}{end}")
-    rows = [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in shown]
-    figure, axes = forests([("", told, rows)], looks(["theirs", "ours"]), "solved, %")
-    percent_across(axes)
-    for label in (label for ax in axes for label in ax.get_yticklabels()):
-        label.set_color(SERIES[4] if label.get_text().startswith("≠") else "#333333")
-    theirs, ours = n_text([each.theirs.n for each in shown if each.theirs]), n_text([each.solved.n for each in shown])
+    rows = [[shapes.percent(each.theirs, "theirs"), shapes.percent(each.solved, "ours")] for each in shown]
+    figure, (ax,) = shapes.forests([("", told, rows)], style.looks(["theirs", "ours"]), "solved, %", percent_to=103)
+    for label in ax.get_yticklabels():
+        label.set_color(style.SERIES[4] if label.get_text().startswith("≠") else "#333333")
+    theirs = layout.n_text([each.theirs.n for each in shown if each.theirs])
+    ours = layout.n_text([each.solved.n for each in shown])
     differ = "≠ they differ." * any(each.verdict == DIFFER for each in shown)
-    footnote(figure, differ, "Lines: 95 % Wilson intervals.", f"Theirs {theirs}, ours {ours}.")
+    layout.footnote(figure, differ, "Lines: 95 % Wilson intervals.", f"Theirs {theirs}, ours {ours}.")
     return figure
 
 
 def _shown(found: Findings) -> list[Beside]:
     shown = [each for each in found.published if each.theirs and each.solved.n]
     if not shown:
-        raise NotApplicable("the study repeats no published success rate")
+        raise style.NotApplicable("the study repeats no published success rate")
     return shown
 
 

@@ -5,10 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING, is_number
-from analysis.figures import Plot, register
-from analysis.figures.layout import axis_field, n_text, place, places
-from analysis.figures.shapes import error_bars, lines
-from analysis.figures.style import Look
+from analysis.figures import Plot, layout, register, shapes, style
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -16,28 +13,29 @@ from analysis.text import words
 
 def success_rate(found: Findings) -> Figure:
     """Share solved along the swept number (width or learning rate), a line an init, Wilson intervals as bars."""
-    field = axis_field(found.summary, 1)
+    field = layout.axis_field(found.summary, 1)
     series = next((name for name in ("init", *NAMING, *found.fields) if name in {*found.fields} - {field}), None)
-    names, where = [name for name in (series, field) if name], places(field, found.summary)
+    names, where = [name for name in (series, field) if name], layout.places(field, found.summary)
 
-    def draw(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float:
+    def draw(ax: Axes, part: pd.DataFrame, look: style.Look, beside: float) -> float:
         part = part.sort_values(field, na_position="first")
         rates = Rate.of_all(part["solved"], part["n"])
         apart = 0 if is_number(field) else 0.06 * beside
         x = [(where[each] if each in where else where[None]) + apart for each in part[field]]
-        error_bars(ax, x, rates, look, (words.condition(row, names) for _, row in part.iterrows()), is_number(field))
+        told = (words.condition(row, names) for _, row in part.iterrows())
+        shapes.error_bars(ax, x, rates, look, told, is_number(field))
         return 100 * rates[-1].rate
 
-    return lines(
-        found, found.summary, series, draw, lambda ax, rows: place(ax, field, rows), axis=field, most=6,
-        most_panels=12, columns=3, count=lambda rows: f"{n_text(rows['n'])} per point", label="solved, %",
+    return shapes.lines(
+        found, found.summary, series, draw, lambda ax, rows: layout.place(ax, field, rows), axis=field, most=6,
+        most_panels=12, columns=3, count=lambda rows: f"{layout.n_text(rows['n'])} per point", label="solved, %",
         notes=["Bars: 95 % Wilson intervals."],
     )  # fmt: skip
 
 
 def describe(found: Findings) -> str:
     """Best and worst condition, in a sentence."""
-    axis_field(found.summary, 1)
+    layout.axis_field(found.summary, 1)
     rates = found.summary["solved_rate"]
     ends = [found.summary.iloc[place] for place in (rates.argmax(), rates.argmin())]
     best, worst = (f"{words.condition(row, found.fields)} with {words.share(row)}" for row in ends)
