@@ -33,19 +33,14 @@ from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner, read_cycles
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import Seeds, seeds_of, streams
-from nnxor.protocol import TAIL_PARTS, tail_part
+from nnxor.protocol import TAIL_PARTS
 
 OUTPUT = 0.75  # what the output of a network costs, in live units, about
 MOVING = 300  # epochs that take about as long as packing trainings anew
 
 
 def train(
-    condition: Condition,
-    start: Weights,
-    seeds: NDArray[np.integer] | range | None = None,
-    *,
-    jump: bool = True,
-    drop: bool = True,
+    condition: Condition, start: Weights, seeds: Seeds | range | None = None, *, jump: bool = True, drop: bool = True
 ) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units.
 
@@ -78,8 +73,7 @@ class _Run:
     def __init__(self, condition: Condition, start: Weights, seeds: Seeds, jump: bool, drop: bool) -> None:
         self.condition, self.seeds, self.jump = condition, seeds, jump
         self.drop = drop = drop and condition.repeats and condition.dead_stay_dead
-        self.runner, self.part = Runner(condition), tail_part(condition.epochs)
-        self.tail_start = condition.epochs - TAIL_PARTS * self.part
+        self.runner = Runner(condition)
         padding = (0, -start.n_networks % LANES)  # of the last block
         self.table = np.pad(first_state(condition, start), [(0, 0), padding])
         self.stream = np.pad(streams(seeds), padding)
@@ -125,14 +119,12 @@ class _Run:
     def go_on(self, first: int, last: int, *, watch: bool) -> None:
         """Train all from one epoch to another; finished ones may leave."""
         n_known, dead = np.count_nonzero(self._known()), self.notes[N_DEAD].copy()
-        self.runner.run(
-            self.table, first, last, notes=self.notes, n_filled=self.n_filled, width=self.width, stream=self.stream,
-            tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch,
-        )  # fmt: skip
+        arrays = {"table": self.table, "notes": self.notes, "tail": self.tail, "stream": self.stream}
+        self.runner.run(first, last, self.n_filled, watch=watch, width=self.width, **arrays)
         n_done = int(np.count_nonzero(self._known()) - n_known)
         n_lost = int(np.count_nonzero(self.notes[N_DEAD] > dead))
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
-        if last <= self.tail_start and self.condition.repeats:
+        if last <= self.runner.tail_start and self.condition.repeats:
             self._pack_anew(last)
 
     def _known(self) -> NDArray[np.bool_]:
@@ -193,14 +185,15 @@ class _Run:
 
     def finish_cycles(self, returned: Numbers, final: Table, last_unsolved: Numbers, tail: NDArray[np.float64]) -> None:
         """Enter final states, last unsolved epochs and tails of those on a cycle; run even for none, to compile it."""
-        on = np.flatnonzero((returned > 0) & (returned <= self.tail_start))
-        (number, period), epochs = self.history.before(returned[on]), self.condition.epochs
-        since = self.tail_start - self.history.checkpoints[number]
-        at_tail = self.runner(self.history.at(number, on), since % period)
-        losses, unsolved, sums = self.runner.losses(at_tail, period), last_unsolved[on], tail[:, on].copy()
-        read_cycles(losses, period, epochs, self.part, unsolved, sums)
+        runner, epochs = self.runner, self.condition.epochs
+        on = np.flatnonzero((returned > 0) & (returned <= runner.tail_start))
+        number, period = self.history.before(returned[on])
+        since = runner.tail_start - self.history.checkpoints[number]
+        at_tail = runner(self.history.at(number, on), since % period)
+        losses, unsolved, sums = runner.losses(at_tail, period), last_unsolved[on], tail.take(on, axis=1)
+        read_cycles(losses, period, epochs, runner.part, unsolved, sums)
         last_unsolved[on], tail[:, on] = unsolved, sums
-        final[:, on] = self.runner(at_tail, (epochs - self.tail_start) % period)
+        final[:, on] = runner(at_tail, (epochs - runner.tail_start) % period)
 
 
 def _cost(width: Numbers) -> float:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import where
 from nnxor.condition import Condition
-from nnxor.engines.block import LANES, N_DEAD, N_NOTES, Plan
+from nnxor.engines.block import ARRAYS, LANES, N_DEAD, N_NOTES, Plan
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.kernel import text
 from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Machine, compiled
-from nnxor.protocol import TAIL_PARTS
+from nnxor.protocol import TAIL_PARTS, tail_part
 
+Array = NDArray[Any]
 BYTES = ctypes.c_char * 0
 
 
@@ -27,40 +28,25 @@ class Runner:
     def __init__(self, condition: Condition) -> None:
         """Compiles the kernel of the condition, unless one that serves it is there."""
         plan = Plan(condition)
-        self.hidden, self._steps = condition.hidden, len(plan.sizes)
+        self.hidden, self._steps, self.part = condition.hidden, len(plan.sizes), tail_part(condition.epochs)
+        self.tail_start = condition.epochs - TAIL_PARTS * self.part
         self._call, self._own = compiled(text(plan)), plan.arrays()
         self._places = [_place(array) for array in self._own.values()]
 
-    def run(
-        self,
-        table: NDArray[Any],
-        first: int,
-        ends: int | Numbers,
-        *,
-        notes: NDArray[np.int32],
-        n_filled: int,
-        width: Numbers | None = None,
-        tail: tuple[NDArray[np.float64], int, int] | None = None,
-        losses: NDArray[Any] | None = None,
-        steps: NDArray[np.int32] | None = None,
-        stream: NDArray[np.uint64] | None = None,
-        watch: bool = False,
-    ) -> None:
-        """Train the columns of `table` (P, n) from an epoch on, a multiple of `LANES`: see `nnxor.engines.block`.
+    def run(self, first: int, ends: int | Numbers, n_filled: int, *, watch: bool, **given: Array) -> None:
+        """Train the first `n_filled` columns of a table from an epoch on, up to one for all or one of each block.
 
-        Only the first `n_filled` are trained. `ends` is one for all or of each block; `width` the units that are run,
-        all if it is not given; `tail` comes with where it begins and the length of its parts.
+        given: arrays by their names in `nnxor.engines.block.ARRAYS`; a table and notes, of a multiple of `LANES`
+        columns, at least. All units are run where no `width` is given.
         """
-        n_blocks = table.shape[1] // LANES
-        betas, powers = self._own["clock"]
+        n = given["table"].shape[1]
+        n_blocks, (betas, powers) = n // LANES, self._own["clock"]
         powers[:] = [np.cumprod([1.0, *[beta] * (first * self._steps)])[-1] for beta in betas]
-        sums, tail_start, tail_part = tail or (None, 2**62, 1)
-        width = np.full(n_blocks, self.hidden) if width is None else width
-        ends = np.full(n_blocks, ends, np.int64)
+        arrays = {"width": np.full(n_blocks, self.hidden), **given, "ends": np.full(n_blocks, ends, np.int64)}
         self._call(
-            *map(_place, (table, notes, sums, losses, steps, stream, width, ends)), *self._places,
-            table.shape[1], n_filled, n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start,
-            tail_part, watch,
+            *(_place(arrays.get(name)) for name in ARRAYS), *self._places,
+            n, n_filled, n_blocks, self.hidden, first, len(given.get("losses", ())),
+            self.tail_start if "tail" in given else 2**62, max(self.part, 1), watch,
         )  # fmt: skip
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
@@ -85,8 +71,8 @@ class Runner:
         losses = np.empty((n_losses, 2, columns.shape[1]), table.dtype)
         notes = np.zeros((N_NOTES + self.hidden, columns.shape[1]), np.int32)
         longest = lengths.reshape(-1, LANES).max(axis=1, initial=0)
-        handed_out = None if alike else lengths
-        self.run(columns, 0, longest, notes=notes, n_filled=n, losses=losses, steps=handed_out)
+        handed_out = {} if alike else {"steps": lengths}
+        self.run(0, longest, n, watch=False, table=columns, notes=notes, losses=losses, **handed_out)
         if alike:
             return columns[:, :n], losses[..., :n], notes[:, :n]
         back = np.empty(n, np.intp)
@@ -94,12 +80,12 @@ class Runner:
         return columns.take(back, axis=1), losses.take(back, axis=-1), notes
 
 
-def _place(array: NDArray[Any] | None) -> ctypes.Array[ctypes.c_char] | None:
+def _place(array: Array | None) -> ctypes.Array[ctypes.c_char] | None:
     """Where an array begins, null for none; the array must be contiguous."""
     return None if array is None else BYTES.from_buffer(array.data)
 
 
-def padded(array: NDArray[Any]) -> NDArray[Any]:
+def padded(array: Array) -> Array:
     """A copy with zeros at the end of its last axis, up to a multiple of `LANES`."""
     n = array.shape[-1]
     longer = np.zeros((*array.shape[:-1], -(-n // LANES) * LANES), array.dtype)
@@ -132,20 +118,12 @@ def _reading(dtype: np.dtype) -> str:
     return m.text()
 
 
-def read_cycles(
-    losses: Table,
-    period: NDArray[np.int32],
-    epochs: int,
-    part: int,
-    last_unsolved: Numbers,
-    tail: NDArray[np.float64],
-) -> None:
+def read_cycles(losses: Table, period: Numbers, epochs: int, part: int, last_unsolved: Numbers, tail: Array) -> None:
     """Put in the sums of the tails (in parts of `part` epochs) and last unsolved epochs of trainings on their cycles.
 
     losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training
     repeats the first period[r]. Each sum adds the losses in the order in which a training run to its end meets them.
+    Whole numbers are of 32 bits, tails float64.
     """
-    arrays = (np.ascontiguousarray(losses), period, last_unsolved, tail)
-    assert all(array.flags.c_contiguous for array in arrays)
-    addresses = (array.ctypes.data for array in arrays)
-    compiled(_reading(losses.dtype))(*addresses, losses.shape[-1], epochs - TAIL_PARTS * part, part, epochs)
+    places = map(_place, (np.ascontiguousarray(losses), period, last_unsolved, tail))
+    compiled(_reading(losses.dtype))(*places, losses.shape[-1], epochs - TAIL_PARTS * part, part, epochs)
