@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
     from nnxor.network.tasks import Task
 
+Numbers = Sequence[Number]
+
 
 class Row(NamedTuple):
     """A row of the table that is learnt: inputs, target, and the factor of its term in the loss.
@@ -97,11 +99,11 @@ class Rules:
         below = value <= middle if self.success.ties == "pass" else value < middle
         return ((t > self.k.middle) & above) | ((t <= self.k.middle) & below)
 
-    def total(self, terms: Sequence[Number]) -> Number:
+    def total(self, terms: Numbers) -> Number:
         """The loss, from the rows' terms."""
         return self.loss.whole(in_order(terms))
 
-    def solved(self, loss: Number, fine: Sequence[Number]) -> Number:
+    def solved(self, loss: Number, fine: Numbers) -> Number:
         """Whether the success rule holds; never where it is asked of something that is not a number."""
         return loss <= self.k.tolerance if self.success.rule == "loss" else every(fine)
 
@@ -115,7 +117,7 @@ class Rules:
         return [moved, *remembered]
 
 
-def preactivation(inputs: Sequence[Number], u: Iterable[Number], b: Number) -> Number:
+def preactivation(inputs: Numbers, u: Iterable[Number], b: Number) -> Number:
     """The pre-activation of a row, from a unit's input weights u and bias b."""
     z = b
     for x, w in zip(inputs, u, strict=True):
@@ -125,25 +127,17 @@ def preactivation(inputs: Sequence[Number], u: Iterable[Number], b: Number) -> N
 
 
 def gradients(
-    rows: Sequence[Row],
-    a: Sequence[Number],
-    g: Sequence[Number],
-    of_score: Sequence[Number],
-    zero: Number,
-    so_far: Sequence[Number] | None = None,
+    rows: Sequence[Row], a: Numbers, g: Numbers, of_score: Numbers, zero: Number, so_far: Numbers | None = None
 ) -> list[Number]:
     """The gradients of a unit's input weights, bias and output weight.
 
     a, g and of_score: each row's activation, gradient with respect to the pre-activation, and to the score; `so_far`,
     the sums over rows before these.
     """
-    n_inputs = len(rows[0].inputs)
-    terms = [
-        [_times(row.inputs[d], g[n]) for n, row in enumerate(rows) if not _is(row.inputs[d], 0.0)]
-        for d in range(n_inputs)
-    ]
+    columns = zip(*(row.inputs for row in rows), strict=True)
+    terms = [[_times(x, f) for x, f in zip(column, g, strict=True) if not _is(x, 0.0)] for column in columns]
     terms += [list(g), [x * f for x, f in zip(a, of_score, strict=True)]]
-    before = [[]] * (n_inputs + 2) if so_far is None else [[x] for x in so_far]
+    before = [[]] * len(terms) if so_far is None else [[x] for x in so_far]
     return [in_order([*x, *more]) if x or more else zero for x, more in zip(before, terms, strict=True)]
 
 

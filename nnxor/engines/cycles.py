@@ -34,6 +34,7 @@ Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
 Whole = NDArray[np.int32]
 Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
+Holds = Callable[[Table, Numbers], NDArray[np.bool_]]  # of states, and of their places among the trainings asked about
 ROOM = 2**25
 """Bytes, about, for the states at the checkpoints; more trainings go in parts. More memory would be mapped anew."""
 SHORTEST = 64  # epochs between the first checkpoints, and for which they are watched
@@ -72,10 +73,8 @@ def at_once(condition: Condition, n: int) -> list[slice]:
 
 def first_state(condition: Condition, start: Weights) -> Table:
     """All parameters of each network and what is remembered of them before the first step, as one column."""
-    table = to_table(start.astype(condition.numpy_dtype))
-    return np.concatenate(
-        [table, *(np.full_like(table, x) for x in OPTIMIZERS[condition.optimizer].start(condition.lr))]
-    )
+    table, memories = to_table(start.astype(condition.numpy_dtype)), OPTIMIZERS[condition.optimizer].start(condition.lr)
+    return np.concatenate([table, *(np.full_like(table, x) for x in memories)])
 
 
 def to_table(weights: Weights) -> Table:
@@ -173,17 +172,8 @@ def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Whol
     return first, period
 
 
-def first_time(
-    history: History,
-    number: Numbers,
-    trainings: Numbers,
-    holds: Callable[[Table, Numbers], NDArray[np.bool_]],
-    advance: Advance,
-) -> Numbers:
-    """The epoch from which on something holds for good: not yet at checkpoint `number`, but at the next.
-
-    `holds(states, chosen)` says it of some columns, whose places among the trainings are `chosen`.
-    """
+def first_time(history: History, number: Numbers, trainings: Numbers, holds: Holds, advance: Advance) -> Numbers:
+    """The epoch from which on something holds for good: not yet at checkpoint `number`, but at the next."""
     states, begin = history.at(number, trainings), history.checkpoints[number]
     span = history.checkpoints[number + 1] - begin
     before = np.zeros(len(span), np.int64)  # epochs for which it does not hold

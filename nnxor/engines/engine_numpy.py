@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import Row, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
@@ -18,13 +18,10 @@ from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
+See = Callable[[int, Look], None]  # is shown an epoch, and what the networks do before its update
 
-def train(
-    condition: Condition,
-    start: Weights,
-    seeds: NDArray[np.integer] | range | None = None,
-    see: Callable[[int, Look], None] | None = None,
-) -> Trained:
+
+def train(condition: Condition, start: Weights, seeds: Seeds | range | None = None, see: See | None = None) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units. Every epoch is run.
 
     `see(epoch, look)` is shown what the networks do, some of them at a time, before each update and at the end.
@@ -35,7 +32,7 @@ def train(
         return joined([run(Training(condition, state[:, part], seeds[part]), see=see) for part in parts])
 
 
-def run(training: Training, repeats: bool = True, see: Callable[[int, Look], None] | None = None) -> Trained:
+def run(training: Training, repeats: bool = True, see: See | None = None) -> Trained:
     """Run all epochs of a training, and look for repeats if that is asked for and there can be any."""
     condition = training.condition
     watch = _Watch(training, repeats and condition.repeats)
@@ -133,14 +130,11 @@ class Training:
     def _batches(self, epoch: int) -> Iterator[list[Row]]:
         """The rows of each step: of a mini-batch every network's own, in the order in which they were drawn."""
         condition, dtype = self.condition, self.condition.numpy_dtype
-        examples = condition.task.examples
-        order = order_of(condition, self._stream, epoch)
-        inputs, targets = examples.x(dtype)[order], examples.t(dtype)[order]
-        first = 0
+        examples, order = condition.task.examples, order_of(condition, self._stream, epoch)
+        drawn = zip(examples.x(dtype)[order], examples.t(dtype)[order], strict=True)
         for size in steps_of(examples.n_rows, condition.batch_size):
             weight = dtype.type(self._rules.loss.weight(size))
-            yield [Row(tuple(inputs[n].T), targets[n], weight) for n in range(first, first + size)]
-            first += size
+            yield [Row(tuple(inputs.T), targets, weight) for inputs, targets in islice(drawn, size)]
 
     def step(self, gradient: Weights) -> None:
         """One step of the optimizer."""

@@ -20,7 +20,7 @@ from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights
 from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import seeds_of
+from nnxor.network.minibatches import Seeds, seeds_of
 
 Array = NDArray[np.floating]
 
@@ -91,13 +91,10 @@ class Readable(Networks):
         return Look([*z[:, :, None]], [*y], losses, self.rules.solved(losses, fine), gradient)
 
 
-def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
+def train(condition: Condition, start: Weights, seeds: Seeds | range | None = None) -> Trained:
     """Train every network of `start`, one after the other; `seeds` shuffle its mini-batches, if there are any."""
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
-    rows = trained_rows(condition)
+    each, readable = range(start.n_networks), Readable(condition, trained_rows(condition))
     with np.errstate(all="ignore"):
-        each = (
-            Training(condition, state[:, [r]], seeds[r : r + 1], Readable(condition, rows))
-            for r in range(start.n_networks)
-        )
-        return joined([run(training, repeats=False) for training in each])
+        trainings = (Training(condition, state[:, [r]], seeds[r : r + 1], readable) for r in each)
+        return joined([run(training, repeats=False) for training in trainings])

@@ -28,7 +28,7 @@ FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
 OF_REALS = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "neg": "fneg"}
 OF_WHOLES = {
     "+": "add", "-": "sub", "*": "mul", "//": "sdiv", "%": "srem", "<<": "shl", ">>": "lshr",
-    "&": "and_", "|": "or_", "^": "xor", "~": "not_",
+    "&": "and_", "|": "or_", "^": "xor", "~": "not_", "where": "select",
 }  # fmt: skip
 INTRINSICS = {"sqrt": "sqrt", "abs": "fabs"}
 
@@ -78,8 +78,6 @@ class Machine:
         integers = self.ints if self.real == FLOAT else self.words
         if name := (OF_WHOLES if whole else OF_REALS).get(operation):
             return self.wrap(getattr(build, name)(*values))
-        if operation == "where":
-            return self.wrap(build.select(*values))
         if operation in INTRINSICS:
             return self.wrap(build.call(self._intrinsic(INTRINSICS[operation]), values))
         if operation == "power_of_two":

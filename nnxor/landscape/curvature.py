@@ -163,9 +163,8 @@ class Local:
         """Derivatives of the outputs with respect to the parameters, shape (R, N, P)."""
         (r, h, k), n = self.v.shape, len(self.problem.x)
         dv = ((self.s[:, :, None] * self.slope)[..., None] * self.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
-        parts = [dv, self.a.transpose(0, 2, 1)]
-        whole = np.concatenate([*parts, np.ones((r, n, 1))] if self.problem.bias else parts, axis=2)
-        return np.asarray(whole * self.problem.free)
+        parts = [dv, self.a.transpose(0, 2, 1), np.ones((r, n, int(self.problem.bias)))]
+        return np.asarray(np.concatenate(parts, axis=2) * self.problem.free)
 
     @cached_property
     def gradient(self) -> Array:

@@ -111,22 +111,18 @@ def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> De
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
         key=lambda candidate: candidate[0],
     )
-    tolerance = PREDICTION_TOLERANCE * task.spread
+    tolerance, loss, trap = PREDICTION_TOLERANCE * task.spread, condition.loss, named(level)
     matches = distance <= tolerance
     if matches and level.solves:
         text = "These predictions solve the task."
     elif matches:
-        text = (
-            f"These predictions are those of the trap {named(level)} under {condition.loss}. {_describe((rest,), task)}"
-        )
+        text = f"These predictions are those of the trap {trap} under {loss}. {_describe((rest,), task)}"
     else:
-        groups = merged_rows(y[:, None], task.targets, tolerance)[0][0]
-        together = f" Rows that share a wrong prediction: {merged_text(groups, task)}." if groups else ""
-        text = (
-            f"These predictions are those of no trap of {condition.loss}: the nearest, {named(level)}, is "
-            f"{distance:.3g} away in its worst row, so this is not a rest.{together}"
-        )
-    return Decoded(level, condition.loss, distance, matches, (rest,) if matches else (), complete, text)
+        text = f"These predictions are those of no trap of {loss}: the nearest, {trap}, is {distance:.3g} away in its "
+        text += "worst row, so this is not a rest."
+        if groups := merged_rows(y[:, None], task.targets, tolerance)[0][0]:
+            text += f" Rows that share a wrong prediction: {merged_text(groups, task)}."
+    return Decoded(level, loss, distance, matches, (rest,) if matches else (), complete, text)
 
 
 def _nearest(value: float, found: tuple[Level, ...]) -> Level:
@@ -160,12 +156,12 @@ def named(level: Level) -> str:
 
 def _describe(rests: tuple[Rest, ...], task: Task) -> str:
     """What a network at these rests gets wrong, in a sentence or two."""
-    sentences: dict[str, list[str]] = {}
+    sentences: dict[str, set[str]] = {}
     for rest in rests:
-        sentences.setdefault(_sentence(rest, task), []).append(merged_text(rest.merged, task))
+        sentences.setdefault(_sentence(rest, task), set()).add(merged_text(rest.merged, task))
     shown = []
     for sentence, groups in list(sentences.items())[:4]:
-        which = " or ".join(sorted({group for group in groups if group}))
+        which = " or ".join(sorted(groups - {""}))
         shown.append(sentence.replace("{rows}", f" ({which})" if which else "") + ".")
     left = len(sentences) - len(shown)
     return " Or: ".join(shown) + (f" And {left} more ways." if left else "")
@@ -175,14 +171,9 @@ def _sentence(rest: Rest, task: Task) -> str:
     """One rest in words, with {rows} where the names of merged rows belong."""
     if not rest.wrong:
         return "Every row is right"
-    parts = [
-        f"{_count(len(group))} rows share one wrong prediction {_number(rest.predictions[group[0]])}"
-        for group in rest.merged
-    ]
-    alone = [n for n in rest.wrong if not any(n in group for group in rest.merged)]
-    parts += [
-        f"row {task.row_names[n]} is {_number(rest.predictions[n])} instead of {task.targets[n]:g}" for n in alone
-    ]
+    y, alone = rest.predictions, [n for n in rest.wrong if not any(n in group for group in rest.merged)]
+    parts = [f"{_count(len(rows))} rows share one wrong prediction {_number(y[rows[0]])}" for rows in rest.merged]
+    parts += [f"row {task.row_names[n]} is {_number(y[n])} instead of {task.targets[n]:g}" for n in alone]
     text = ", ".join(parts)
     right = task.n_rows - len(rest.wrong)
     limit = " in the limit of infinite weights" if rest.at_infinity else ""

@@ -243,9 +243,7 @@ def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:
     found = []
     for first, end in zip(starts, [*starts[1:], len(rests)], strict=True):
         value, group = rests[first][0], tuple(rest for _, rest in rests[first:end])
-        solves = value <= SAME or bool(
-            (np.abs(np.array(group[0].predictions) - best) <= SAME * max(task.spread, 1)).all()
-        )
+        solves = value <= SAME or np.allclose(group[0].predictions, best, rtol=0, atol=SAME * max(task.spread, 1))
         found.append(Level(value if value > SAME else 0.0, _name(group[0], task), group, solves))
     return tuple(found)
 
