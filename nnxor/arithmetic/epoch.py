@@ -1,9 +1,8 @@
 """The arithmetic of an epoch, written once: the order of operations that every fast engine follows.
 
-Ordinary functions over numbers (`nnxor.arithmetic.numbers`). Called with arrays they are the numpy engine; called with
-numbers of the processor (`nnxor.engines.llvm_numbers`), the compiled one; called with symbols they leave the programs
-that `make printed` prints for a browser. All give the same bits in the same dtype: only correctly rounded operations
-take part, in the order written here; no fused multiply-add, no BLAS.
+Functions over numbers (`nnxor.arithmetic.numbers`), of which the numpy engine, the compiled one and the browser's are
+made. All give the same bits in the same dtype: only correctly rounded operations take part, in the order written here;
+no fused multiply-add, no BLAS.
 
 - pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;
 - score of a row: the output bias, then + activation·weight for each unit in order; the prediction is the output
@@ -78,11 +77,7 @@ class Rules:
         self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **flags)
 
     def at_output(self, s: Number, row: Row) -> tuple[Number, Number, Number, Number]:
-        """The output of a row, from its score.
-
-        Its prediction, term of the loss, gradient with respect to the score, and whether it fulfils the success rule
-        (see `fine`).
-        """
+        """From a row's score: its prediction, term of the loss, gradient for the score, and whether it is `fine`."""
         y = self.output.value(s, self.k)
         term, gradient = self.loss.row(s, y, row.target, row.weight)
         of_score = gradient if self.loss.logits else self.output.back(s, y, gradient, self.k)
@@ -131,8 +126,7 @@ def gradients(
 ) -> list[Number]:
     """The gradients of a unit's input weights, bias and output weight.
 
-    a, g and of_score: each row's activation, gradient with respect to the pre-activation, and to the score; `so_far`,
-    the sums over rows before these.
+    a, g, of_score: each row's activation and gradients for pre-activation and score; so_far: sums over rows before.
     """
     columns = zip(*(row.inputs for row in rows), strict=True)
     terms = [[_times(x, f) for x, f in zip(column, g, strict=True) if not _is(x, 0.0)] for column in columns]

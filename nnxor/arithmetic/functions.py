@@ -1,9 +1,8 @@
 """Exponentials, logarithms and the quantile of the normal distribution, made of exactly defined operations alone.
 
-Each is an ordinary function over numbers (see `nnxor.arithmetic.numbers`) of float32 or float64: +, −, ×, ÷,
-comparisons, rounding to a whole number and scaling by a power of two, in one fixed order. So NumPy, machine code and
-JavaScript give the same bits, on every machine. Results are within 2 units in the last place of the true value,
-monotone (but for `log1p_unit`), and never NaN for a finite number of the domain; ±inf give the limits, NaN gives NaN.
+Each is a function over numbers (`nnxor.arithmetic.numbers`) of float32 or float64, with one fixed order of operations,
+and gives the same bits everywhere. Results are within 2 units in the last place of the true value, monotone (but for
+`log1p_unit`), and never NaN for a finite number of the domain; ±inf give the limits, NaN gives NaN.
 
 The reductions are those of Cody & Waite, "Software Manual for the Elementary Functions" (1980); the logarithm is
 arranged as in fdlibm (e_log.c, s_log1p.c), tanh is split as there and in Cephes. The polynomials are near-minimax fits
@@ -28,24 +27,15 @@ from nnxor.arithmetic.numbers import Number, absolute, exponent, maximum, minimu
 class Constants(NamedTuple):
     """What the functions need to know of a dtype; the polynomials from their constant term on."""
 
-    ln2_high: float
-    """ln 2 but for its last digits, so that its products with whole exponents are exact."""
-    ln2_low: float
-    """ln 2 − ln2_high."""
-    exp: tuple[float, ...]
-    """(e^r − 1 − r) / r² for |r| ≤ ln 2 / 2."""
-    half_exp: tuple[float, ...]
-    """½·e^(2r) for |r| ≤ ln 2 / 4."""
-    tanh: tuple[float, ...]
-    """(tanh x / x − 1) / x² in powers of x², for |x| ≤ 0.55."""
-    log: tuple[float, ...]
-    """((2·artanh s) / s − 2) / s² in powers of s², for |s| ≤ 1/3."""
-    overflow: float
-    """Somewhat above the largest x with a finite e^x."""
-    underflow: float
-    """Somewhat below the smallest x whose e^x does not round to 0."""
-    flat: float
-    """From here on tanh rounds to 1."""
+    ln2_high: float  # ln 2 but for its last digits, so that its products with whole exponents are exact
+    ln2_low: float  # ln 2 − ln2_high
+    exp: tuple[float, ...]  # (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2
+    half_exp: tuple[float, ...]  # ½·e^(2r) for |r| ≤ ln 2 / 4
+    tanh: tuple[float, ...]  # (tanh x / x − 1) / x² in powers of x², for |x| ≤ 0.55
+    log: tuple[float, ...]  # ((2·artanh s) / s − 2) / s² in powers of s², for |s| ≤ 1/3
+    overflow: float  # somewhat above the largest x with a finite e^x
+    underflow: float  # somewhat below the smallest x whose e^x does not round to 0
+    flat: float  # from here on tanh rounds to 1
 
 
 SINGLE = Constants(
@@ -87,8 +77,7 @@ DOUBLE = Constants(
 )  # fmt: skip
 
 LOG2_E = 1.4426950408889634
-HALF_LN2 = 0.34657359027997264
-"""ln 2 / 2: its roundings to float32 and to float64 are near enough for the few multiples of it that tanh needs."""
+HALF_LN2 = 0.34657359027997264  # rounded to either dtype it is near enough for the few multiples that tanh needs
 SHIFT = 64.0  # numbers are scaled by 2^±64 where a result may be subnormal, or an argument
 DOWN = 2.0**-SHIFT
 SQRT2 = 1.4142135623730951

@@ -25,17 +25,13 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Look:
-    """What networks do on all rows.
+    """What networks do on all rows."""
 
-    Pre-activations z and predictions y: a list over the rows each. The loss, and whether the success rule holds: (R,).
-    The gradient of the loss with respect to every parameter, in the shapes of the parameters.
-    """
-
-    z: list[Array]
-    y: list[Array]
-    loss: Array
-    solved: NDArray[np.bool_]
-    gradient: Weights
+    z: list[Array]  # pre-activations, row by row
+    y: list[Array]  # predictions, row by row
+    loss: Array  # (R,)
+    solved: NDArray[np.bool_]  # whether the success rule holds, (R,)
+    gradient: Weights  # of the loss with respect to every parameter
 
 
 class Networks:

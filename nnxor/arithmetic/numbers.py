@@ -5,9 +5,9 @@ functions over numbers. Called with arrays they compute; called with symbols the
 `make printed` writes as JavaScript, or which `nnxor.engines.llvm_numbers` makes machine code.
 
 Allowed are +, −, ×, ÷, comparisons, `&`, `|`, `~` of comparisons, and the functions of this module. Each gives one
-correctly rounded result in the number's dtype, or an exact one, so that a rule gives the same bits wherever it runs.
-Python floats among the operands are rounded to the dtype of the other operand. A rule may ask a number for its
-`dtype`, and never for its value: there is no `if` over numbers, only `where`.
+correctly rounded or exact result in the number's dtype, so that a rule gives the same bits wherever it runs. Python
+floats are rounded to the dtype of the other operand. A rule may ask a number for its `dtype`, and never for its value:
+there is no `if` over numbers, only `where`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Engines: each trains a batch of networks of one condition and gives the same numbers.
 
-An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and an entry here, which says
-what must be known of it before it is imported. Seeds are needed only where they shuffle mini-batches or redraw units.
+An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and an entry here. Seeds are
+needed only where they shuffle mini-batches or redraw units.
 
 In reading order: `engine_reference` (the article's loop), `engine_numpy`, `cycles` (exact repeats) and `recycling`
 (dead units redrawn); then `engine_numba`: `kernel` is the arithmetic of an epoch as machine code (`llvm_numbers`),
@@ -27,18 +27,15 @@ from nnxor.registry import Registry, hint, registering
 
 
 class Trace(NamedTuple):
-    """What happened on the way, for each of R trainings, exact to the epoch.
+    """What happened on the way, for each of R trainings, exact to the epoch; shape (R,), int32, except for `tail`.
 
-    last_unsolved: last epoch whose loss, measured before its update, broke the success rule; −1
-        if none did. Shape (R,), int32.
+    last_unsolved: last epoch whose loss, measured before its update, broke the success rule; −1 if none did.
     first_death: first epoch at which a unit that was alive at epoch 0 was dead (pre-activation ≤ 0 on every row), the
-        state after the last update counting as epoch `epochs`; −1 if none died. Shape (R,), int32.
-    revived: number of units that were dead at the start of some epoch and alive at that of a later
-        one, or at the end. Shape (R,), int32.
+        state after the last update counting as epoch `epochs`; −1 if none died.
+    revived: number of units that were dead at the start of some epoch and alive at that of a later one, or at the end.
     tail: sums of the losses over the last epochs, in `nnxor.protocol.TAIL_PARTS` parts of `nnxor.protocol.tail_part`
         epochs each, the earliest first. Shape (parts, R), float64 whatever the dtype.
-    settled_epoch, period: from which epoch on the parameters repeat exactly, and after how many
-        epochs they do (`nnxor.engines.cycles`); −1 where that is not known. Shape (R,), int32.
+    settled_epoch, period: `nnxor.engines.cycles` says what they are; −1 where that is not known.
     """
 
     last_unsolved: NDArray[np.int32]

@@ -1,9 +1,7 @@
 """What happens to a block of trainings around the arithmetic of an epoch (`nnxor.engines.kernel`), as machine code.
 
 The states of a block are copied to its own memory and back. In between, events that only the training itself can see
-are noted, mini-batches are drawn, and repeats are looked for (`nnxor.engines.cycles`): after an epoch the output bias
-and one parameter of the first unit are compared with the earlier state; if both are equal in some training, all others
-are compared too.
+are noted, mini-batches are drawn, and repeats are looked for (`nnxor.engines.cycles`).
 """
 
 import itertools
@@ -238,7 +236,7 @@ class Block:
                 self.look_for_repeats(epoch)
 
     def look_for_repeats(self, epoch: Value) -> None:
-        """Note which trainings are back in the earlier state for the first time."""
+        """Note which are back in the earlier state for the first time; most often two parameters show that none is."""
         m, returned = self.m, self.note(RETURNED).get()
         alike = m.cell(returned < 0)
         for at in (self.out, self.at(self.n_inputs, 0)):

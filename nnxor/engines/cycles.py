@@ -1,8 +1,8 @@
 """Exact repeats: when a training has come back to a state that it has had before.
 
-Training over all rows by an optimizer that needs no clock is a deterministic map of finitely many floating-point
-states. A state is all parameters, and what the optimizer remembers of them. Once it equals that of an earlier epoch,
-the training is periodic for ever. In terms of the states s_e at the start of epoch e (s_E, that after the last update):
+Training over all rows by an optimizer that needs no clock is a deterministic map of finitely many states: all
+parameters, and what the optimizer remembers of them. Once a state s_e, at the start of epoch e, equals that of an
+earlier epoch, the training is periodic for ever (s_E is the state after the last update):
 
 - period: the smallest p > 0 for which some s_{e+p} equals s_e;
 - settled epoch: the smallest such e. From there on the states repeat with that period.
@@ -16,9 +16,9 @@ Both numbers are then exact; otherwise they are unknown, which does not say that
 NaN equals nothing, so that a training that ends in NaN does not count as settled. No parameter is ever −0: engines
 start with 0 instead, and no difference of other numbers is −0. (A memory may be −0, which acts like 0.)
 
-Here a state is a column of a table, (P, R): the rows of W1, then b1, W2 and b2, then the memories in this order.
-Both numbers follow from few states: a training that is on its cycle stays there, and a ReLU unit that is dead stays
-dead, so the first epoch of either is found by bisection between two checkpoints.
+Here a state is a column of a table, (P, R): the rows of W1, then b1, W2 and b2, then the memories in this order. A
+training that is on its cycle stays there, and a ReLU unit that is dead stays dead, so the first epoch of either is
+found by bisection between two checkpoints.
 """
 
 from collections.abc import Callable

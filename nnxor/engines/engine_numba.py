@@ -1,15 +1,12 @@
 """The numba engine: blocks of trainings, in kernels that are compiled in each process and run without the GIL.
 
 What cannot matter is left out, since it follows from the states at the checkpoints of `nnxor.engines.cycles`:
-- the epochs after a training has been found to repeat: its final parameters, the losses of its tail
-  and its last unsolved epoch follow from one period;
-- those after it has diverged: an output bias that is not finite never is again, and of a training that diverged no
-  number is recorded;
+- the epochs after a training has been found to repeat: its end, tail and last unsolved epoch follow from one period;
+- those after it has diverged: an output bias that is not finite never is again, and no number of it is recorded;
 - units that are dead for ever. Under plain gradient descent a dead ReLU unit stays as it is and adds 0 to every sum:
   the live units of each training are moved to the front, in their order, and a kernel stops after them. That changes no
   bit, since no sum of the others is −0;
-- looking in every epoch for deaths: the epoch is searched between two checkpoints where a unit died;
-- the epoch from which a training repeats, likewise.
+- looking in every epoch for deaths and repeats: their first epoch is searched between two checkpoints.
 
 Trainings that are finished in this sense leave as soon as that saves more than it costs, and the others are packed
 anew, sorted by their number of live units. Over the default study, in batches of 1,000 and weighted by what an epoch
@@ -44,10 +41,9 @@ def train(
 ) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units.
 
-    What cannot matter is left out: a training that repeats, or which has diverged, is not run to its end (`jump`), and
-    units that are dead for ever are not computed (`drop`). With both off every unit goes through every epoch and no
-    repeats are looked for; else the same comes out, bit for bit. Only a network that diverges may end with other
-    parameters; it counts as diverged either way.
+    A training that repeats or has diverged is not run to its end (`jump`), and units that are dead for ever are not
+    computed (`drop`). With both off every unit goes through every epoch and no repeats are looked for; else the same
+    comes out, bit for bit. Only a network that diverges may end with other parameters; it counts as diverged.
     """
     seeds, jump = seeds_of(condition, seeds, start.n_networks), jump and condition.repeats
     parts = cycles.at_once(condition, start.n_networks)

@@ -1,7 +1,4 @@
-"""Runs the kernel of one condition, also on states apart from the course of a training; what is known of cycles.
-
-A state is a column of a table of all parameters and memories, as in `nnxor.engines.cycles`.
-"""
+"""Runs the kernel of one condition, also on states (`nnxor.engines.cycles`) apart from the course of a training."""
 
 import ctypes
 from functools import cache
@@ -122,8 +119,8 @@ def read_cycles(losses: Table, period: Numbers, epochs: int, part: int, last_uns
     """Put in the sums of the tails (in parts of `part` epochs) and last unsolved epochs of trainings on their cycles.
 
     losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training
-    repeats the first period[r]. Each sum adds the losses in the order in which a training run to its end meets them.
-    Whole numbers are of 32 bits, tails float64.
+    repeats the first period[r]. Sums (float64) add the losses in the order in which a training run to its end meets
+    them. Whole numbers are of 32 bits.
     """
     places = map(_place, (np.ascontiguousarray(losses), period, last_unsolved, tail))
     compiled(_reading(losses.dtype))(*places, losses.shape[-1], epochs - TAIL_PARTS * part, part, epochs)

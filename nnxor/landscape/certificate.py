@@ -18,17 +18,13 @@ from nnxor.landscape.regions import APPROACH
 from nnxor.landscape.steps import ROUNDING, beside_kinks, descend, hold, near_kinks, newton, polish
 from nnxor.network.draws import Weights
 
-NARROWEST = 1e-6
-"""A minimum that is proved for less than this, relative to a unit's weights, is not claimed: float32 could hardly tell
-it from a kink, and so it is judged as if it lay there."""
-
+NARROWEST = 1e-6  # A minimum that is proved for less than this, relative to a unit's weights, is not claimed
 FARTHEST = 0.02  # how far polishing may go out of the activation region, relative to 1 + the norm of the parameters
 SAME_LEVEL = 4e-4  # most that polishing may change the loss
 SNAP = 1e-4  # If nothing else leads to a stationary point, numbers as small as this are taken to be on their way to 0
 ASLEEP = 1e-3  # A smooth unit with a smaller slope may be on its way to infinity, where everything is flat
 LINE = 10.0 ** -np.arange(2, 7)  # Steps that are tried of a unit that can only move along a line
 FLAT = 0.4  # Smooth units with input weights up to this are nearly constant; their saddles lie where they are constant
-
 NOWHERE = "no stationary point nearby"  # why nothing is known of a network that is not at rest
 MOST_NUMBERS = 4 * 10**6  # about how many numbers the largest array may hold of the networks worked on at a time
 
@@ -80,7 +76,6 @@ def _at_once(problem: Problem, networks: NDArray[np.intp]) -> list[NDArray[np.in
 
 
 def _judge(problem: Problem, given: Array) -> Verdict:
-    """Verdicts on finite networks."""
     if not problem.has_kinks:
         return _judge_smooth(problem, given)
     verdict = _sought(problem, given)
@@ -92,7 +87,7 @@ def _judge(problem: Problem, given: Array) -> Verdict:
 
 
 def _widen(problem: Problem, verdict: Verdict) -> None:
-    """Judge minima that are proved only very close by as if they lay on the kink beside them."""
+    """Judge minima that are proved only very close by as if they lay on the kink beside them: float32 hardly tells."""
     for _ in range(3):
         narrow = np.flatnonzero((verdict.kind == "minimum") & (_reach(problem, verdict.theta) < NARROWEST))
         if not len(narrow):

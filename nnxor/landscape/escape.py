@@ -28,10 +28,7 @@ from numpy.typing import NDArray
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, numbers, row_losses, rows_are_convex
 
 KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # every verdict on a point
-
-ZERO = 1e-9
-"""Slopes and errors up to this are 0, in units in which inputs, targets and the weights of rows are at most 1."""
-
+ZERO = 1e-9  # slopes and errors up to this are 0, in units in which inputs, targets and row weights are at most 1
 NONZERO = 1e-6  # slopes from this on are not 0; between the two nothing is claimed
 MOVING = "not stationary"  # why nothing is known of a point at which the loss has a slope
 MOST_BENDS = 8  # most downward bends whose combinations are tried where kink rows depend on each other
@@ -41,24 +38,20 @@ MOST_BENDS = 8  # most downward bends whose combinations are tried where kink ro
 class Verdict:
     """What kind of point each of R networks rests at, and the evidence; parameters are vectors (R, P) of a problem.
 
-    kind: one of `KINDS`, (R,). reason: why it is unknown, in a few words, (R,).
-    theta: the polished parameters, far out where the kind is `infinity`, and unpolished where it is `shoulder`.
-    loss: there, (R,).
     way: of norm 1 where kind is `saddle`, `kink` or `infinity`, else 0: small steps along it lower the loss, and in
     the last case steps of any size.
-    unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
     radius: a minimum is proved to be the lowest among all parameters closer than this (inf: among all); NaN for other
     kinds, and where the loss is not convex in the outputs everywhere, (R,).
     """
 
     problem: Problem
-    kind: NDArray[np.str_]
-    reason: NDArray[np.str_]
-    theta: Array
+    kind: NDArray[np.str_]  # one of `KINDS`, (R,)
+    reason: NDArray[np.str_]  # why it is unknown, in a few words, (R,)
+    theta: Array  # the polished parameters, far out where the kind is `infinity`, and unpolished where it is `shoulder`
     way: Array
-    unit: NDArray[np.int_]
-    row: NDArray[np.int_]
-    loss: Array
+    unit: NDArray[np.int_]  # the hidden unit by which the loss gets lower, −1 for none, (R,)
+    row: NDArray[np.int_]  # the kink row that it crosses, −1 for none, (R,)
+    loss: Array  # at theta, (R,)
     radius: Array
 
     @classmethod
@@ -165,8 +158,7 @@ def _stationarity(local: Local) -> Array:
 def _ways_down(local: Local) -> tuple[Array, Array, Array, NDArray[np.int_], Mask]:
     """The steepest way down of every unit, across kinks where that is steeper than staying on them.
 
-    Its slope (R, H), ≤ 0; dv (R, H, K); how s must follow; the kink row that it crosses, −1 for none; whether all that
-    is certain.
+    Slope (R, H), ≤ 0; dv (R, H, K); how s must follow; the kink row crossed, −1 for none; whether all that is certain.
     """
     problem, s, within = local.problem, local.s, local.pulls
     pull = np.einsum("rn,rhn,nk->rhk", local.error, local.slope, problem.felt)

@@ -10,9 +10,9 @@ functions alone). Hence there are finitely many levels. For XOR and half_sse: 0,
 No more units than rows need be considered: a sum of more than N vectors of R^N, each from its unit's cone, is also a
 sum of N of them (Carathéodory), whose smaller span has the same minimum.
 
-A span counts only where units can really realise its minimum: each contributes a function that is above 0
-on its active rows (below, with a negative output weight) and not on the others. That is a linear programme. Two units
-with one pattern and output weights of both signs realise any function on it.
+A span counts only where units can realise its minimum: each contributes a function that is above 0 on its active rows
+(below, with a negative output weight) and not on the others. That is a linear programme. Two units with one pattern and
+output weights of both signs realise any function on it.
 
 For a loss of probabilities the span is one of logits, and the minimum may lie at infinity: rows that can be driven to
 their targets without moving the others cost nothing in the limit, and the rest is minimised by itself. A run
@@ -21,10 +21,9 @@ approaches such a level for ever.
 A level is where the gradient vanishes, no more: it may be a saddle. Units whose output weight is 0 add no level,
 only saddles at those listed. Not covered: activations that are not piecewise linear, and outputs that bend.
 
-The traps of XOR have names. There a ReLU network with biases gives one prediction to rows of different targets: to two
-of them, to three, or to all four, and fits the others. Half the sum of squared errors is then 1/4, 1/3 or 1/2, and so
-the traps are called, whatever the loss: under another one the same rows share the best constant for them, at another
-level.
+The traps of XOR have names. There a ReLU network with biases gives one prediction to two, three or all four rows, not
+all of one target, and fits the others. Half the sum of squared errors is then 1/4, 1/3 or 1/2, and so the traps are
+called under every loss: the same rows share the best constant for them, at another level.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,26 +48,19 @@ Groups = tuple[tuple[int, ...], ...]
 MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
 SAME = 1e-7  # Predictions, and losses, closer than this are one: minima are found to about 1e-10
 INFINITE = 15.0  # A logit beyond this is on its way to infinity
-
-MARGIN = 1e-6
-"""How far above 0 units are on their active rows, at least, where it is asked whether they realise a minimum."""
-
+MARGIN = 1e-6  # how far above 0 units are on their active rows, at least, where it is asked if they realise a minimum
 LARGEST_DENOMINATOR = 60  # A level is named by a fraction with a denominator up to this
-
 MERGED = {"stuck_1/4": 2, "stuck_1/3": 3, "stuck_1/2": 4}
 """The outcomes of runs that are stuck at a named trap, and how many rows share one wrong prediction there."""
 
 
 class Rest(NamedTuple):
-    """One way to rest: predictions (N,), groups of rows that share a wrong one, and wrong rows.
+    """One way to rest."""
 
-    `at_infinity` says that parameters grow for ever on the way there.
-    """
-
-    predictions: tuple[float, ...]
-    merged: Groups
-    wrong: tuple[int, ...]
-    at_infinity: bool
+    predictions: tuple[float, ...]  # of N rows
+    merged: Groups  # of rows that share a wrong prediction
+    wrong: tuple[int, ...]  # rows
+    at_infinity: bool  # whether parameters grow for ever on the way there
 
 
 class Level(NamedTuple):

@@ -54,8 +54,8 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
 def _driven(felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool, case: bytes) -> Array:
     """A step (H·K + 1,) of hidden weights times output weights' sizes, and of the bias.
 
-    The goal (N,) is the side that a row's target is on, NaN if inside. A case (H, N + 1) has a unit's side on
-    every row and the sign of its output weight: the same few come again and again.
+    goal (N,): the side that a row's target is on, NaN if inside. case (H, N + 1): a unit's side on every row and the
+    sign of its output weight; the same few come again and again.
     """
     sides = np.frombuffer(goal)
     x = np.frombuffer(felt).reshape(len(sides), -1)

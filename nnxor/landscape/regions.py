@@ -23,12 +23,8 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 STEPS = 40  # Newton steps, of which 30 give ten digits
-
-RIDGE = 1e-10
-"""What is added to the Hessian's diagonal, as a share of its trace: spans overlap, and fitted rows no longer bend."""
-
+RIDGE = 1e-10  # added to the Hessian's diagonal, as a share of its trace: spans overlap, and fitted rows no longer bend
 APPROACH = 1e-3  # largest distance of a stuck run's loss from the best of its region, for an error weight of 1
-
 CONVERGED = 1e-7  # A bound that a further step promises to lower by more than this is not known
 CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 

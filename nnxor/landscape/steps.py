@@ -1,8 +1,5 @@
 """Steps of networks: to the stationary point beside them, and down a way on which the loss never rises.
 
-Polishing leads from the imprecise end of a training to a stationary point, by Newton's method in float64. A way down
-leads out of a trap, if there is such a way.
-
 Gradient descent takes for ever where slopes are tiny: on rows whose output is saturated, through saturated units, along
 valleys. A step of `descend` moves each row's output as far as its own loss suggests, however flat, by the shortest step
 of the parameters that does so; rows with larger weights come first, and others get what those leave free. The step is
