@@ -31,14 +31,11 @@ Numbers = Sequence[Number]
 
 
 class Row(NamedTuple):
-    """A row of the table that is learnt: inputs, target, and the factor of its term in the loss.
+    """A row of the table that is learnt."""
 
-    An input that is the Python float 0 is skipped, and one that is 1 is not multiplied; others are numbers.
-    """
-
-    inputs: tuple[Number, ...]
+    inputs: tuple[Number, ...]  # the Python float 0 is skipped, and 1 is not multiplied; others are numbers
     target: Number
-    weight: Number
+    weight: Number  # the factor of its term in the loss
 
 
 def rows_of(task: Task, condition: Condition) -> list[Row]:

@@ -108,10 +108,7 @@ def rounded(x: Number) -> Number:
 
 
 def power_of_two(n: Number) -> Number:
-    """2^n, exact, for a whole number n in the range of normal numbers: −126 … 127, or −1022 … 1023 in float64.
-
-    What lies beyond, or is not whole or no number, gives something that is not defined: do not let it through.
-    """
+    """2^n, exact, for whole n from −126 to 127, or −1022 to 1023 in float64; not defined for others: keep them out."""
     if isinstance(n, Symbol):
         return _operation("power_of_two", n)
     about = np.finfo(n.dtype)

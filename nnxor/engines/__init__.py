@@ -79,22 +79,17 @@ Train = Callable[..., Trained]  # of a condition, networks to start from and the
 class Engine:
     """What must be known of an engine before its module is imported.
 
-    module: where `train` stands. It may also hold `course(condition, start, epochs)`, the networks after each of so
-        many epochs, and `variant(condition)`, what is compiled for it: equal for those that one compilation serves.
-    needs: the package without which it does not work, if there is one.
-    exact: whether its bits are those that are promised; else they agree with the others' within rounding.
-    threads: whether it leaves the interpreter's lock, so that several threads train at a time.
-    at_once: trainings that it works on at a time, of which a batch is best a multiple.
-    seconds: for an epoch of one training of XOR, about: a constant, and what each hidden unit adds.
+    Beside `train`, the module may hold `course(condition, start, epochs)`, the networks after each of so many epochs,
+    and `variant(condition)`, what is compiled for it: equal for those that one compilation serves.
     """
 
     name: str
     module: str
-    needs: str = ""
-    exact: bool = True
-    threads: bool = False
-    at_once: int = 1
-    seconds: tuple[float, float]
+    needs: str = ""  # the package without which it does not work, if there is one
+    exact: bool = True  # whether its bits are those that are promised; else they agree with the others' within rounding
+    threads: bool = False  # whether it leaves the interpreter's lock, so that several threads train at a time
+    at_once: int = 1  # trainings that it works on at a time, of which a batch is best a multiple
+    seconds: tuple[float, float]  # for an epoch of one training of XOR, about: a constant, and what each unit adds
 
     @property
     def installed(self) -> bool:

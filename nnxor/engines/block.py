@@ -22,10 +22,8 @@ from nnxor.network.minibatches import GAMMA, mix, steps_of
 LANES = 64  # trainings in a block
 LINE = 64  # bytes of a line of the cache
 DRAWN_WRITTEN_OUT = 16  # examples of an epoch up to which they are drawn without loops
-
 ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
 """Marks of a unit: alive when last looked at, dead at some epoch, alive at a later one."""
-
 RETURNED, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
 """Rows of what is noted of each training: the epoch at which it was back in an earlier state, its last unsolved epoch,
 its first death (seen at the end of a call only, unless units are `followed`), its dead units; then marks of units."""
@@ -43,10 +41,9 @@ steps (n,), or null: each column of the table becomes that of so many epochs lat
 stream (n,): what shuffles the mini-batches of each.
 width, ends (n_blocks,): the units of each block that are run (the others are dead), the epoch before which it ends.
 
-Between the arrays of all and the numbers come those of `Plan.arrays`.
-
-With `watch` it is noted which trainings return to the state of `first`, if they had not returned to any before. At the
-end it is noted which units live, unless states are handed out."""
+Between the arrays of all and the numbers come those of `Plan.arrays`. With `watch` it is noted which trainings return
+to the state of `first`, if they had not returned to any before. At the end it is noted which units live, unless states
+are handed out."""
 
 
 class Plan:

@@ -35,8 +35,7 @@ Numbers = NDArray[np.integer]
 Whole = NDArray[np.int32]
 Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
 Holds = Callable[[Table, Numbers], NDArray[np.bool_]]  # of states, and of their places among the trainings asked about
-ROOM = 2**25
-"""Bytes, about, for the states at the checkpoints; more trainings go in parts. More memory would be mapped anew."""
+ROOM = 2**25  # bytes, about, for states at the checkpoints; more trainings go in parts: more would be mapped anew
 SHORTEST = 64  # epochs between the first checkpoints, and for which they are watched
 
 
@@ -113,13 +112,10 @@ def live_first(table: Table, units: Numbers, alive: NDArray[np.bool_], columns: 
 
 
 class History:
-    """States of trainings at the checkpoints, as far as they were run."""
+    """States of trainings at the checkpoints, as far as they were run; units come back in the training's order."""
 
     def __init__(self, checkpoints: Numbers, start: Table, units: Numbers | None = None) -> None:
-        """Room for the states at the checkpoints (the last is the end), from table and units of the start.
-
-        The units of a state may be in any order, if units are given; they come back in that of the training.
-        """
+        """Room for the states at the checkpoints (the last is the end), from table and units of the start."""
         self.checkpoints = checkpoints
         n_checkpoints, n = len(self.checkpoints) - 1, start.shape[1]
         self._states = np.empty((n_checkpoints, *start.shape), start.dtype)

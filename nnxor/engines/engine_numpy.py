@@ -18,14 +18,11 @@ from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
-See = Callable[[int, Look], None]  # is shown an epoch, and what the networks do before its update
+See = Callable[[int, Look], None]  # is shown an epoch and what some networks do, before each update and at the end
 
 
 def train(condition: Condition, start: Weights, seeds: Seeds | range | None = None, see: See | None = None) -> Trained:
-    """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units. Every epoch is run.
-
-    `see(epoch, look)` is shown what the networks do, some of them at a time, before each update and at the end.
-    """
+    """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units. Every epoch is run."""
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
     with np.errstate(all="ignore"):
         parts = cycles.at_once(condition, start.n_networks)

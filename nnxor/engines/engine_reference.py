@@ -46,13 +46,10 @@ def forward(layers: list[Layer], x: Array) -> Array:
 def loss_and_backward(
     layers: list[Layer], condition: Condition, X: Array, T: Array, times: NDArray[np.int64] | None
 ) -> tuple[float, list[Array]]:
-    """The loss of some rows, and what each layer makes of them; leaves the gradients in the layers.
-
-    Cross-entropy takes the logits, so its gradient enters below the output layer.
-    """
+    """The loss of some rows, and what each layer makes of them; leaves the gradients in the layers."""
     _, *outputs = accumulate(layers, lambda x, layer: layer.forward(x), initial=X)
     entry = LOSSES[condition.loss]
-    loss_layer, n = entry.layer(times), len(layers) - entry.logits
+    loss_layer, n = entry.layer(times), len(layers) - entry.logits  # the gradient for logits enters below the output
     loss, dout = loss_layer.forward(outputs[n - 1], T), loss_layer.backward()
     for layer in reversed(layers[:n]):
         dout = layer.backward(dout)

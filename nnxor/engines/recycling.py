@@ -12,8 +12,7 @@ from nnxor.engines.cycles import Table, first_state, to_weights
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.minibatches import Seeds
 
-FIRST_DRAW = 3
-"""The draw (`nnxor.network.draws`) that the first redrawn units come from: a start and a rescue take those before."""
+FIRST_DRAW = 3  # the draw that the first redrawn units come from: a start and a rescue take those before
 NEAR = 20  # A draw takes as long as this many seeds more, at least
 
 

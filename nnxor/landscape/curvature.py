@@ -52,10 +52,9 @@ class Problem:
     def in_units(self, theta: Array) -> tuple[Problem, Array]:
         """The same problem in units of its own, and what each parameter (R, P) is measured in there.
 
-        The largest of each input is 1, the largest row weight is 1, and the targets are 1 apart, unless the output
-        bends or the loss is one of logits, which have a scale of their own. A unit whose activation has straight pieces
-        can pass a factor from its input weights to its output weight: it is measured where its input weights have norm
-        1, or where its output weight is 1 if that is frozen.
+        The largest of each input, and of the row weights, is 1, and the targets are 1 apart, unless the output bends or
+        the loss is one of logits, which have a scale of their own. A unit with straight pieces can pass a factor from
+        its input weights to its output weight: it is measured where those have norm 1, or this is 1 if it is frozen.
         """
         reach = np.abs(self.x).max(axis=0)
         reach = np.where(reach > 0, reach, 1.0)
@@ -104,10 +103,7 @@ def derivatives(problem: Problem, z: Array, a: Array) -> tuple[Array, Array]:
 
 
 def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
-    """Each row's term of the loss and its two derivatives with respect to y, all of shape (R, N).
-
-    y is what the output layer gives before the output's own activation.
-    """
+    """Each row's term of the loss and its two derivatives for y, the output before its own activation; all (R, N)."""
     output, loss, k = problem.output, problem.loss, problem.k
     p = output.value(y, k)
     term, slope = loss.row(y, p, problem.t, problem.c)
@@ -178,11 +174,7 @@ class Local:
 
     @cached_property
     def hessian(self) -> Array:
-        """Second derivatives of the loss with respect to the parameters, shape (R, P, P).
-
-        Jᵀ diag(ℓ'') J, plus terms from products of parameters within a unit: of s with v, and of v with itself
-        where the activation is curved.
-        """
+        """Jᵀ diag(ℓ'') J, plus terms within a unit: of s with v, and of v with itself where σ is curved; (R, P, P)."""
         J, (_, units, k) = self.jacobian, self.v.shape
         full = (J * self.curve[..., None]).transpose(0, 2, 1) @ J
         bent = self.s[:, :, None] * self.error[:, None, :] * self.bend

@@ -29,7 +29,6 @@ TOLERANCE, PREDICTION_TOLERANCE = 1e-3, 2e-2
 """A loss, and predictions, this close to a level and to a rest are taken for it, where targets are 1 apart: numbers are
 often told with three or four digits."""
 MOST_ROWS = 8  # rows of the largest task whose levels are looked up: for more that takes minutes
-
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -78,12 +77,10 @@ def decode(value: float, condition: Condition, least: float = 0.0) -> Decoded:
         text = f"{value:.6g} is not a level of {of}, but it is one of {other}: the trap {named(level)}. "
         text += _describe(level.rests, task)
     elif distance > tolerance:
-        too_high = value > max(each.value for each in found)
         near = f"the nearest trap is {named(level)}, {distance:.3g} away"
-        text = (
-            f"{value:.6g} is not a level of {loss}: {'no level of this task is that high' if too_high else near}, so "
-            "training that shows it is still on its way, oscillates, rests on kinks, or has another loss."
-        )
+        where = "no level of this task is that high" if value > max(each.value for each in found) else near
+        text = f"{value:.6g} is not a level of {loss}: {where}, so training that shows it is still on its way, "
+        text += "oscillates, rests on kinks, or has another loss."
     elif level.solves:
         why = "rows of equal inputs have different targets"
         text = f"{value:.6g}: the task is solved{f' as far as it can be: {why}' if level.rests[0].wrong else ''}."

@@ -221,10 +221,9 @@ def _dependent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
 
 
 def _steepest(x: Array, pull: Array, bend: Array) -> tuple[float, Array, bool]:
-    """Steepest descent of one function.
+    """Steepest descent of one function, the least of 2^m convex ones: a downward bend is the lesser of 0 and its slope.
 
-    A downward bend is the smaller of 0 and its slope, so f is the least of 2^m convex functions; the steepest
-    descent of a convex one is against its shortest subgradient.
+    That of a convex one is against its shortest subgradient.
     """
     up, downs = bend > 0, np.flatnonzero(bend < 0)
     certain = len(downs) <= MOST_BENDS

@@ -64,18 +64,17 @@ class Rest(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A value of the loss at which training can rest, its name and every set of predictions that has it.
+    """A value of the loss at which training can rest.
 
     The name is half the sum of the squared errors of its predictions, as a fraction ('1/4') where it is one with a
     small denominator, else to four significant digits: so a trap has one name under all losses. Where a task has two
-    targets their distance counts as 1, and where all rows count alike each counts once, as in `traps`. It `solves` the
-    task where every row is right, or as near to it as other targets of the same inputs allow.
+    targets their distance counts as 1, and where all rows count alike each counts once, as in `traps`.
     """
 
     value: float
     name: str
-    rests: tuple[Rest, ...]
-    solves: bool
+    rests: tuple[Rest, ...]  # every set of predictions that has it
+    solves: bool  # whether every row is right, or as near to it as other targets of the same inputs allow
 
 
 class Levels(NamedTuple):

@@ -27,10 +27,7 @@ SLOW = 1e-8  # and so will one that loses no more than this share in a unit of t
 
 
 def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
-    """The way to infinity of each network, (R, P), which moves scores by at least 1; 0 where there is none.
-
-    It keeps rows in `kink` (R, H, N) on their kinks.
-    """
+    """Each network's way to infinity, (R, P), along which scores move by 1 or more and rows in `kink` stay; or 0."""
     way = np.zeros_like(theta)
     if not problem.has_kinks or problem.outer:
         return way
@@ -82,10 +79,7 @@ def _driven(felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool,
 
 
 def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array]:
-    """Networks of saturating units far out on their way to infinity, and that way, (R, P); NaN where there is none.
-
-    A loss must be within `near` of its bound.
-    """
+    """Networks whose loss is within `near` of its bound, far out on a way to infinity, and that way; NaN for others."""
     ends, ways = np.full((2, *theta.shape), np.nan)
     high, low = (problem.t[:, None] > problem.t).nonzero()
     saturates = np.isfinite(problem.activation.value(np.array([-np.inf, np.inf]), problem.k)).all()

@@ -31,10 +31,7 @@ CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 
 @np.errstate(all="ignore")
 def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
-    """The infimum of the loss over the activation region of each of R networks, shape (R,), NaN where it is not known.
-
-    z: pre-activations row by row, (H, R) each.
-    """
+    """The infimum of the loss over each network's activation region, (R,), NaN if not known; z: (H, R) for each row."""
     there = np.ones_like(z[0], bool)  # a bit in front of a unit's pattern
     patterns = np.packbits(np.stack([there, *(row > 0 for row in z)]).transpose(2, 1, 0), axis=2)  # (R, H, 1 + N)
     keys = np.sort(np.ascontiguousarray(patterns).view(f"S{patterns.shape[2]}")[:, :, 0], axis=1)
@@ -51,10 +48,7 @@ def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
 
 
 def _columns(condition: Condition, patterns: Mask) -> Array:
-    """A basis of the outputs, shape (N, columns, S): the functions of each unit on its pattern, and the constants.
-
-    patterns (S, H, 1 + N): whether there is such a unit, and the rows on which it is active.
-    """
+    """A basis of the outputs, (N, columns, S); patterns (S, H, 1 + N): whether there is a unit, and its active rows."""
     below, above = condition.slopes or (0.0, 1.0)
     x = condition.task.x(np.dtype(np.float64))
     x = x / np.where(x.any(axis=0), np.abs(x).max(axis=0), 1.0)

@@ -157,8 +157,7 @@ def _outputs_down(here: Local, most: Array) -> Array:
         wanted[flat], weight[flat] = np.sign(missed[flat]), FAINTEST
     wanted = np.clip(wanted, -1, 1)
     weight = weight / np.maximum(weight.max(axis=1, keepdims=True), FAINTEST)
-    step, free = np.zeros_like(here.theta), np.zeros((*here.theta.shape, here.theta.shape[1]))
-    free[:] = np.eye(here.theta.shape[1])
+    step, free = np.zeros_like(here.theta), np.tile(np.eye(here.theta.shape[1]), (len(here.theta), 1, 1))
     for heaviest in HEAVIER ** np.arange(8):
         now = (weight <= heaviest) & (weight > HEAVIER * heaviest)
         at = np.flatnonzero(now.any(axis=1))
