@@ -301,17 +301,11 @@ class Block:
 
     def sort(self, n: int) -> None:
         """Sort many examples in all lanes by K. E. Batcher's merge exchange (Knuth, TAOCP 3, 5.2.2, Algorithm M)."""
-        m = self.m
-        p = top = 1 << (n - 1).bit_length() - 1
-        while p:
-            q, r, d = top, 0, p
-            while True:
-                with m.loop(0, n - d) as i, m.when((i & p) == r):
+        powers = [1 << k for k in reversed(range((n - 1).bit_length()))]
+        for p in powers:
+            for d, r in [(p, 0), *((q - p, p) for q in powers if q > p)]:
+                with self.m.loop(0, n - d) as i, self.m.when((i & p) == r):
                     self.exchange(i, i + d)
-                if q == p:
-                    break
-                d, q, r = q - p, q // 2, p
-            p //= 2
 
     def exchange(self, low: Value, high: Value) -> None:
         """Exchange two examples where the key of the first is larger; no two are the same, for `mix` is a bijection."""

@@ -294,13 +294,12 @@ def merged_rows(
     """
     wrong = [np.abs(row - t) > tolerance for row, t in zip(y, targets, strict=True)]
     group = np.tile(np.arange(len(y))[:, None], len(y[0]))
-    for n in range(len(y)):
-        for m in range(n):
-            joined = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance) & (group[n] != group[m])
-            if joined.any():
-                mine = group[:, joined]
-                first, other = np.minimum(mine[n], mine[m]), np.maximum(mine[n], mine[m])
-                group[:, joined] = np.where(mine == other, first, mine)
+    for n, m in combinations(range(len(y)), 2):
+        joined = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance) & (group[n] != group[m])
+        if joined.any():
+            mine = group[:, joined]
+            first, other = np.minimum(mine[n], mine[m]), np.maximum(mine[n], mine[m])
+            group[:, joined] = np.where(mine == other, first, mine)
     kinds, kind = np.unique(group.T, axis=0, return_inverse=True)
     rows = [[tuple(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)] for labels in kinds]
     return [tuple(each for each in groups if len(each) > 1) for groups in rows], kind.reshape(-1)
