@@ -21,12 +21,13 @@ from experiments.benchmarking import contenders as who
 from experiments.execution.progress import say
 from experiments.store.manifest import now, provenance
 from experiments.study.checked import checked, path, section
-from nnxor.checks import Check, instance, whole
+from nnxor.checks import Check, allowing, instance, whole
 from nnxor.condition import MOST_EPOCHS
 
 FILES = (*(f"{name}.csv" for name in who.TABLES), "commands.csv", "machine.json", *PICTURES)  # in the end
+WIDTHS = "a width, or a list of different ones"
 SETTINGS: dict[str, Check] = {
-    "hidden": instance((int, list), "a width, or a list of different ones"),
+    "hidden": instance((int, list), WIDTHS),
     "epochs": whole(1, MOST_EPOCHS), "repeats": whole(1, 1000), "trainings": whole(0, 10**9), "output": path,
 }  # fmt: skip
 LAUNCHER = """
@@ -45,11 +46,8 @@ def benchmark(config: Mapping[str, Any]) -> int:
     widths = hidden if isinstance(hidden, list) else [hidden]
     for width in widths:
         checked("hidden", width, whole(1, 4096))
-    if not widths or len(set(widths)) < len(widths):
-        raise InputError(f"hidden={widths} is not allowed; allowed: a width, or a list of different ones")
-    if trainings % 16:
-        allowed = "a multiple of 16, the default study's conditions"
-        raise InputError(f"trainings={trainings} is not allowed; allowed: {allowed}")
+    checked("hidden", widths, allowing(lambda each: 0 < len({*each}) == len(each), WIDTHS))
+    checked("trainings", trainings, allowing(lambda n: n % 16 == 0, "a multiple of 16, the default study's conditions"))
     with turning(OSError, InputError, f"output={folder} cannot be a folder for the figures: "):  # before any work
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:  # of an earlier run

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis.entry import DONE, InputError, turning
 from experiments.execution.progress import paragraph, say
@@ -97,7 +96,7 @@ def given_init(given: object) -> Any:
     return {name or "uniform": changes} if changes else name
 
 
-def see(condition: Condition, every: int | None, deaths: NDArray[np.integer], epoch: int, look: Look) -> None:
+def see(condition: Condition, every: int | None, deaths: np.ndarray, epoch: int, look: Look) -> None:
     """Print what the article prints while it trains, and keep in `deaths` since when each unit has been dead.
 
     Losses are those of every so many epochs; by default of epochs 0, 1, 2, 5, 10, 20, 50 and so on, since most of the
@@ -115,7 +114,7 @@ def see(condition: Condition, every: int | None, deaths: NDArray[np.integer], ep
         say(paragraph(f"predictions {y}", 14))
 
 
-def explain(condition: Condition, start: Weights, trained: Trained, deaths: NDArray[np.integer]) -> None:
+def explain(condition: Condition, start: Weights, trained: Trained, deaths: np.ndarray) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     merged = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""

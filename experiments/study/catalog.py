@@ -1,7 +1,4 @@
-"""The files of conf/ and of the user's folder, by group and name, and what they hold.
-
-Tasks and initializations are a YAML file each; a user may bring along others, also tasks as CSV and weights as .npz.
-"""
+"""The files of conf/ and of the user's folder: YAML, where the user may also have tasks as CSV and weights as .npz."""
 
 import csv
 import io

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.entry import InputError, turning
-from experiments.study import catalog
-from experiments.study.catalog import names
+from experiments.study.catalog import names, read_init, read_task
 from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.weight_files import Network, read_network
 from nnxor import checks
@@ -22,7 +21,7 @@ SUCCESS: dict[str, checks.Check] = {
     "tolerance": checks.optional(checks.up_to(LARGEST)),
     "ties": checks.optional(checks.choice(("fail", "pass"))),
 }
-FILES = {"task": catalog.read_task, "init": catalog.read_init}  # fields whose values are names of files, or tables
+FILES = {"task": read_task, "init": read_init}  # fields whose values are names of files, or tables
 TRAINED = tuple(name for name in AXES if name != "rescue")  # of `experiments.train`, where nothing interferes
 
 TAKEN = {"run": AXES, "train": TRAINED, "diagnose": tuple(name for name in TRAINED if name != "loss")}

@@ -140,9 +140,7 @@ def _listed(value: object) -> list[Any]:
 def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) -> str:
     if value == "???":
         raise InputError(f"{key} is missing: a study's file begins with '# @package _global_' and holds a {key}")
-    if not isinstance(value, str) or not fits(value):
-        raise InputError(f"{key}={value} is not allowed; allowed: {allowed}")
-    return value
+    return str(checked(key, value, checks.allowing(lambda text: isinstance(text, str) and bool(fits(text)), allowed)))
 
 
 def _entries(key: str, value: object, entries: str) -> list[Any]:
