@@ -48,7 +48,6 @@ AGAIN = 2.0  # seconds after which an interrupt is raised again if it was swallo
 LONGEST_LINE = 1000  # characters of an error's line that are shown
 EPILOG = "Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else."
 WHOLE = "interrupted; each file is either as before or new"
-
 FOLDER: dict[str, Any] = {"metavar": "DIR", "help": "a result folder that experiments.run made"}
 
 

@@ -160,10 +160,9 @@ def do(work: str, shown: bool, config: dict[str, Any]) -> int:
 def plain(config: DictConfig, name: str) -> dict[str, Any]:
     """A composed configuration as plain values; InputError where a key of the command is missing."""
     try:
-        content = OmegaConf.to_container(config, resolve=True)
+        content: Any = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise InputError(in_a_line(error)) from None
-    assert isinstance(content, dict)
     given = {str(key): value for key, value in content.items()}
     for key in (*top_level(name), *(["parallel"] if name == "run" else [])):
         if key not in given:
@@ -218,11 +217,10 @@ def unknown_key(key: str, config: str) -> str:
         return f"{key} is not a known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = list(node) if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
-        from experiments.execution.backends import BACKENDS
-        from experiments.execution.options import PARALLEL
+        from experiments.execution import backends, options
 
-        own = [f"{name} (with parallel={each.name})" for each in BACKENDS.values() for name in each.settings]
-        allowed = [*PARALLEL, *own]
+        own = [f"{name} (with parallel={each.name})" for each in backends.BACKENDS.values() for name in each.settings]
+        allowed = [*options.PARALLEL, *own]
     if not parents:
         allowed += GROUPS.get(config, ())
     return f"{key} is not a known key; {hint(last, allowed)}" if allowed else f"{key} is not a known key"

@@ -92,12 +92,8 @@ def autograd_pytorch(condition: Condition, start: Weights) -> list[float]:
     torch.set_num_threads(1)
     W1, b1, W2, b2 = (torch.tensor(array[..., 0], requires_grad=True) for array in start)
     x, t = (torch.tensor(array) for array in (condition.task.x(np.dtype("f4")), condition.task.t(np.dtype("f4"))))
-    activation: Callable[..., Any] = {
-        "relu": torch.relu,
-        "leaky_relu": lambda z: torch.nn.functional.leaky_relu(z, condition.slope),
-        "tanh": torch.tanh,
-        "sigmoid": torch.sigmoid,
-    }[condition.activation]
+    activation = getattr(torch.nn.functional, condition.activation)  # called as in nnxor
+    slope = [condition.slope] if condition.uses("slope") else []
     of_scores: Callable[..., Any] = {
         "half_sse": lambda s, t: 0.5 * torch.sum((s - t) ** 2),
         "mse": torch.nn.functional.mse_loss,
@@ -114,7 +110,7 @@ def autograd_pytorch(condition: Condition, start: Weights) -> list[float]:
         order = torch.arange(len(x)) if condition.batch_size is None else torch.randperm(len(x))
         for rows in order.split(condition.batch_size or len(x)):
             optimizer.zero_grad()
-            loss = of_scores(activation(x[rows] @ W1 + b1) @ W2 + b2, t[rows])
+            loss = of_scores(activation(x[rows] @ W1 + b1, *slope) @ W2 + b2, t[rows])
             loss.backward()
             optimizer.step()
     return [loss.item()]
@@ -134,12 +130,8 @@ def _compiled_jax(condition: Condition) -> Callable[..., Any]:
 
     jnp = jax.numpy
     x, t = (jnp.array(array) for array in (condition.task.x(np.dtype("f4")), condition.task.t(np.dtype("f4"))))
-    activation: Callable[..., Any] = {
-        "relu": jax.nn.relu,  # and not maximum, whose gradient at 0 is 1/2
-        "leaky_relu": lambda z: jax.nn.leaky_relu(z, condition.slope),
-        "tanh": jnp.tanh,
-        "sigmoid": jax.nn.sigmoid,
-    }[condition.activation]
+    activation = getattr(jax.nn, condition.activation)  # not jnp.maximum for relu: its gradient at 0 is 1/2
+    slope = [condition.slope] if condition.uses("slope") else []
     of_scores: Callable[..., Any] = {
         "half_sse": lambda s: 0.5 * jnp.sum((s - t) ** 2),
         "mse": lambda s: jnp.mean((s - t) ** 2),
@@ -155,7 +147,7 @@ def _compiled_jax(condition: Condition) -> Callable[..., Any]:
         W1, b1, W2, b2 = parameters
         # Broadcasting beats a matrix product for so small a matrix.
         z = sum(x[:, d : d + 1] * W1[d] for d in range(condition.task.n_inputs)) + b1
-        return of_scores(jnp.sum(activation(z) * W2, axis=1) + b2)
+        return of_scores(jnp.sum(activation(z, *slope) * W2, axis=1) + b2)
 
     def step(state: Any, epoch: Any) -> Any:
         return update(epoch, jax.grad(loss)(parameters_of(state)), state), None

@@ -220,13 +220,11 @@ def learned_nothing(found: Decoded, condition: Condition) -> bool:
 
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
-    """What the loss or the predictions that are given can be.
-
-    A level may lie as far from a loss as its last digit says: 0.33 is 1/3, but 0.3 is anything.
-    """
+    """What the loss or the predictions that are given can be."""
     with turning(ValueError, InputError):
         if config["loss"] is not None:
             value = checked("loss", config["loss"], LOSS)
+            # A level may lie as far off as the last digit says: 0.33 is 1/3, but 0.3 is anything.
             digits = -int(Decimal(repr(value)).as_tuple().exponent)
             return decode(value, condition, 0.5 * 10.0**-digits if digits >= 2 else 0.0)
         given = checked("predictions", config["predictions"], checks.instance(list, ONE_A_ROW))

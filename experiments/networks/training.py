@@ -97,18 +97,14 @@ def given_init(given: object) -> Any:
 
 
 def see(condition: Condition, every: int | None, deaths: np.ndarray, epoch: int, look: Look) -> None:
-    """Print what the article prints while it trains, and keep in `deaths` since when each unit has been dead.
-
-    Losses are those of every so many epochs; by default of epochs 0, 1, 2, 5, 10, 20, 50 and so on, since most of the
-    fall comes early.
-    """
+    """Print what the article prints while it trains, and keep in `deaths` since when each unit has been dead."""
     loss, y = look.loss[0], "  ".join(f"{round(float(row[0]), 5) + 0.0:.6g}" for row in look.y)
     deaths[:] = np.where(any_active(condition, look.z)[:, 0], ALIVE, np.where(deaths == ALIVE, epoch, deaths))
     if epoch == condition.epochs:
         say(f"final loss {loss:.6g}")
         say(paragraph(f"final predictions {y}"))
         return
-    if epoch % every == 0 if every else str(epoch).rstrip("0") in ("", "1", "2", "5"):
+    if epoch % every == 0 if every else str(epoch).rstrip("0") in ("", "1", "2", "5"):  # most of the fall comes early
         say(f"epoch {epoch:>6}  loss {loss:.6g}")
     if epoch % PREDICTIONS_EVERY == 0:
         say(paragraph(f"predictions {y}", 14))

@@ -118,10 +118,7 @@ def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condit
 
 
 def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
-    """The values of a field: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `range(2,17)` for those up to 16.
-
-    `key` stands in messages, `name` is the field. Both ends of a space are exactly those given.
-    """
+    """The values of a field, `key` in messages: `{geomspace: [0.01, 1, 64]}` is 64 numbers, `range(2,5)` is 2, 3, 4."""
     if FIELDS[name].scale == "names":
         return listed
     return [value for each in listed for value in _numbers(key, name, each)]
@@ -161,4 +158,4 @@ def _space(key: str, name: str, form: str, first: float, last: float, count: flo
         short = [float(f"{value:.{digits}g}") for value in values]
         if len(set(short)) == count:
             break
-    return [first, *short[1:-1], last]
+    return [first, *short[1:-1], last]  # both ends exactly as they are given

@@ -43,10 +43,9 @@ Grid = dict[str, tuple[object, ...]]  # fields and the values that they take
 class Study:
     """One question: conditions in the order of their fields, and the same seeds for each.
 
-    `record` says what is kept: a row a training (`trials`), or counts alone (`summary`). `certify` says
-    whether stuck runs get certificates (`nnxor.landscape.certificate`); `published` holds what others have reported
-    of some of the conditions. `given` holds, for task and init, what is no name in conf as it was configured
-    (a file's path, say), by the name that conditions know it by.
+    `record` says what is kept: a row a training (`trials`), or counts alone (`summary`). `certify` says whether stuck
+    runs get certificates (`nnxor.landscape.certificate`); `published` holds what others report of some conditions.
+    `given` holds, for task and init, what is no name in conf (a file's path, say), by the name that conditions know.
     """
 
     name: str
@@ -177,8 +176,7 @@ def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range, record: str
 def _parts(config: Config) -> list[Config]:
     """The configurations whose conditions a study unites: its own, or those of the studies that it names.
 
-    What the study itself says of fields holds for all of them: a field that it fixes is swept no more, and the other
-    way round.
+    What the study itself says of fields holds for all: what it fixes is swept no more, and what it sweeps is not fixed.
     """
     if config["union"] is None:
         return [config]
