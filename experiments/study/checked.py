@@ -10,19 +10,17 @@ from analysis.entry import InputError, turning
 from nnxor import checks
 from nnxor.registry import hint
 
+path = checks.allowing(  # it may look like a number
+    lambda value: type(value) in (str, int, float) and str(value).isprintable() and str(value).strip() != "",
+    "a path",
+    lambda value: Path(str(value)),
+)
+
 
 def checked(key: str, value: object, check: checks.Check) -> Any:
     """The value if the check allows it, or InputError."""
     with turning(ValueError, InputError, f"{key}={checks.show(value):.60} is not allowed; "):
         return check(value)
-
-
-def path(value: object) -> Path:
-    """Check that a value is a path."""
-    text = "" if isinstance(value, bool) or not isinstance(value, str | int | float) else str(value)
-    if not text.strip() or not text.isprintable():
-        raise ValueError("allowed: a path")
-    return Path(text)
 
 
 def section(where: str, given: object, allowed: Mapping[str, checks.Check]) -> dict[str, Any]:
