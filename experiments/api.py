@@ -20,7 +20,6 @@ from experiments.store.folder import WAYS_OUT
 from experiments.study.checked import checked
 from experiments.study.given_fields import AXES
 from nnxor import checks
-from nnxor.protocol import PROTOCOL_VERSION
 from nnxor.registry import hint
 
 
@@ -62,7 +61,7 @@ def run_study(
         config = named(config, ["name", *words])
     folder = Path(output) if output is not None else Path("results", config["name"])
     wanted = config["seeds"]["count"] if seeds is None else checked("seeds", _plain(seeds), checks.whole(1))
-    first, after = (read_manifest(folder, PROTOCOL_VERSION, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
+    first, after = (read_manifest(folder, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
     config["seeds"]["count"] = max(wanted, after - first)  # what the folder holds stays
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
         if run({**config, "output": str(folder), "engine": engine}) != DONE:

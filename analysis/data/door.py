@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.entry import InputError
 
+PROTOCOL = 2  # the numerical protocol whose results this code can read and explain
 MOST_TEXT = 2**28  # bytes of a text file that is read: manifest.json of a million conditions has fewer
 
 CONFIG, TRIALS, COUNTS = FILES = ("config.yaml", "trials.parquet", "counts.parquet")  # whose hashes a manifest holds
@@ -128,12 +129,12 @@ def _sha256(path: Path, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_finished(folder: Path, protocol: int, ways_out: str) -> dict[str, Any]:
+def read_finished(folder: Path, ways_out: str) -> dict[str, Any]:
     """What manifest.json of a finished result folder holds; FolderError, as `read_manifest`, for any other folder."""
     name = "name a result folder that experiments.run made"
     if not folder.is_dir():
         raise FolderError(f"{folder} is not a folder; {name}")
-    manifest = read_manifest(folder, protocol, ways_out)
+    manifest = read_manifest(folder, ways_out)
     if manifest is None:
         raise FolderError(f"{folder} is not a result folder: it has no manifest.json; {name}")
     if manifest["trials"] is None:
@@ -141,15 +142,15 @@ def read_finished(folder: Path, protocol: int, ways_out: str) -> dict[str, Any]:
     return manifest
 
 
-def read_manifest(folder: Path, protocol: int, ways_out: str) -> dict[str, Any] | None:
+def read_manifest(folder: Path, ways_out: str) -> dict[str, Any] | None:
     """What manifest.json holds; None if there is none, FolderError with the ways out if its protocol is another."""
     path = folder / "manifest.json"
     try:
         content: dict[str, Any] = read_json(path)
         if not fits(content, {"protocol": int}):
             raise ValueError("it names no protocol")
-        if content["protocol"] != protocol:
-            raise FolderError(f"{folder} was made by protocol {content['protocol']}, this is {protocol}; {ways_out}")
+        if content["protocol"] != PROTOCOL:
+            raise FolderError(f"{folder} was made by protocol {content['protocol']}, this is {PROTOCOL}; {ways_out}")
         wrong = [name for name, shape in SHAPE.items() if name not in content or not fits(content[name], shape)]
         if not wrong:
             seeds: list[int] = content["seeds"]

@@ -22,8 +22,6 @@ from analysis.data.conditions import FIELDS, NAMING, asks, defaults, learn
 from analysis.data.door import COUNTED, COUNTS, TRIALS, FolderError, check_files, read_finished, read_json
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
-PROTOCOL = 2  # the numerical protocol whose results this code can explain
-
 # Every outcome, in the order in which tables and figures show them, and those that count as stuck.
 OUTCOMES = ("solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear")
 STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
@@ -57,8 +55,7 @@ PROMISED = (
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What manifest.json of a finished folder holds; FolderError if it is none, damaged or of another protocol."""
-    ways_out = "use the version that made it, or run the study again with overwrite=true"
-    manifest = read_finished(folder, PROTOCOL, ways_out)
+    manifest = read_finished(folder, "use the version that made it, or run the study again with overwrite=true")
     with damage_told(folder):
         check_files(folder, manifest["files"])
         names = pq.read_schema(folder / COUNTS).names

@@ -35,7 +35,6 @@ from experiments.store.manifest import describe, described, now, only_in, proven
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge, subtract
 from experiments.study.study import Study
-from nnxor.protocol import PROTOCOL_VERSION
 
 DERIVED = (  # made from the trials, and made again when they change
     "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
@@ -101,7 +100,7 @@ class ResultFolder:
 
     def _manifest(self) -> dict[str, Any]:
         """What manifest.json holds; empty if there is no such file, FolderError if it is not one of ours."""
-        return read_manifest(self.path, PROTOCOL_VERSION, WAYS_OUT) or {}
+        return read_manifest(self.path, WAYS_OUT) or {}
 
     def _check_content(self, texts: dict[str, str]) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""

@@ -29,7 +29,6 @@ from experiments.study.batches import Spans, subtract
 from experiments.study.catalog import read_yaml
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
-from nnxor.protocol import PROTOCOL_VERSION
 
 AGAIN = "run its study again with overwrite=true"
 
@@ -60,7 +59,7 @@ class Record(NamedTuple):
 def read_record(folder: Path) -> Record:
     """The finished result folder at a path; InputError says why it cannot be audited."""
     path = folder / CONFIG
-    manifest = read_finished(folder, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
+    manifest = read_finished(folder, f"verify it with the version that made it, or {AGAIN}")
     try:
         config = read_yaml(path)
         if not isinstance(config, dict) or set(config) != set(KEYS):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from analysis.data import reading
-from analysis.data.door import FolderError
-from analysis.data.reading import CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, load
+from analysis.data.door import PROTOCOL, FolderError
+from analysis.data.reading import CAUSES, DEFAULT_LAW, OUTCOMES, load
 from nnxor import diagnosis
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION

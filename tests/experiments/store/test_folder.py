@@ -239,7 +239,7 @@ def test_a_folder_of_another_study_is_refused_with_the_ways_out(
 
 def test_another_protocol_is_refused(run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(folder="out")
-    monkeypatch.setattr(folder_module, "PROTOCOL_VERSION", 3)
+    monkeypatch.setattr("analysis.data.door.PROTOCOL", 3)
     with pytest.raises(InputError, match="was made by protocol 2, this is 3"):
         run()
 
