@@ -13,12 +13,6 @@ from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.study import KEYS
 from nnxor import checks, engines
 
-
-def engine_name(value: object) -> str:
-    """The name of an engine, or auto; ValueError says what is allowed."""
-    return str(checks.choice(["auto", *engines.ENGINES])(value))
-
-
 SWITCHES = ("dry_run", "report", "overwrite")
 PARALLEL: dict[str, checks.Check] = {  # settings of every parallel=NAME
     "backend": checks.choice(["auto", *BACKENDS]),
@@ -66,7 +60,7 @@ class Options:
 def read_options(config: Mapping[str, object]) -> Options:
     """The options of a composed configuration; InputError names what is wrong with them."""
     known_keys("", config, [*KEYS, "engine", "parallel", "output", *SWITCHES])
-    asked = checked("engine", config["engine"], engine_name)
+    asked = checked("engine", config["engine"], checks.choice(["auto", *engines.ENGINES]))
     engine, note = engines.fastest() if asked == "auto" else (asked, "")
     parallel = checked("parallel", config["parallel"], checks.instance(dict, ", ".join(["auto", *BACKENDS])))
     name = str(parallel.get("backend"))

@@ -91,9 +91,7 @@ def _array(values: np.ndarray) -> pa.Array:
         return pa.array(values.astype(np.float64), mask=np.isnan(values))
     if values.dtype.kind in "iu":
         return pa.array(values.astype(np.int32), mask=values < 0)
-    if values.dtype.kind == "S":
-        return pa.array(values, mask=values == b"").cast(pa.string())
-    return pa.array(values, pa.string(), mask=values == "")
+    return pa.array(values, mask=values == values.dtype.type()).cast(pa.string())  # where it is empty, in bytes or not
 
 
 def in_schema(table: pa.Table, wanted: pa.Schema) -> pa.Table:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from analysis.data.conditions import NAMING, conditions, distance, learn
 from analysis.data.door import write_text
-from analysis.data.reading import OUTCOMES
 from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
@@ -35,12 +34,10 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
     """
     trials = runs[runs["rescue"].isna().to_numpy(bool)]  # a rescue breaks the loss curve
     rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
-    rows = trials[["condition", "seed", "outcome", "minimum"]].to_dict("records")
-    first = {row["outcome"]: row for row in sorted(rows, key=lambda row: (-rank[row["condition"]], -row["seed"]))}
-    by_key = {condition.key: condition for condition in study.conditions}
-    engine, _ = engines.fastest()
+    rows = trials.assign(rank=[rank[key] for key in trials["condition"]]).sort_values(["rank", "seed"])
+    by_key, engine = {condition.key: condition for condition in study.conditions}, engines.fastest()[0]
     lines = []
-    for run in (first[outcome] for outcome in OUTCOMES if outcome in first):
+    for run in rows.drop_duplicates("outcome").sort_values("outcome").to_dict("records"):
         condition, seed = by_key[run["condition"]], int(run["seed"])
         start = initial_weights(condition, range(seed, seed + 1))
         kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None

@@ -23,7 +23,7 @@ from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
 from analysis.entry import DONE, FAILED, InputError, turning
 from experiments.execution.backends import execute
-from experiments.execution.options import backend_for, engine_name
+from experiments.execution.options import backend_for
 from experiments.execution.progress import Progress, all_of, filled, say, tell
 from experiments.execution.worker import warm_up
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
@@ -49,8 +49,9 @@ def verify(config: Mapping[str, Any]) -> int:
     """Check, train again, print; returns the exit status."""
     if config["folder"] is None:
         raise InputError("a result folder must be named: DIR")
-    number = checks.choice(("all",)) if config["sample"] == "all" else checks.whole(1)
-    given = section("", config, {"folder": path, "sample": number, "engine": engine_name, "seed": checks.whole(0)})
+    engine = checks.choice(["auto", *engines.ENGINES])
+    number = checks.choice(["all"]) if config["sample"] == "all" else checks.whole(1)
+    given = section("", config, {"folder": path, "sample": number, "engine": engine, "seed": checks.whole(0)})
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
     size, by = f"{len(study.conditions):,} conditions x {len(study.seeds):,}", " and ".join(record.engines)
