@@ -25,16 +25,16 @@ COUNTED = (
 """The columns by which counts tell trainings of a condition apart: all that summary, figures and verdicts ask about."""
 
 Shape = Any
-"""A type; None; [shape] of a list's entries; {name: shape}, where `str` stands for any names; a tuple of choices."""
+"""A type, or several (`int | None`); [shape] of a list's entries; {name: shape}, where `str` stands for any names."""
 
 SHAPE: Shape = {
-    "study": str, "question": str, "record": str, "protocol": int, "complete": bool, "trials": (int, None),
-    "failed": (int, None), "digest": (str, None), "files": {str: str}, "certify": bool, "published": [dict],
+    "study": str, "question": str, "record": str, "protocol": int, "complete": bool, "trials": int | None,
+    "failed": int | None, "digest": str | None, "files": {str: str}, "certify": bool, "published": [dict],
     "success": [str], "seeds": [int], "given": {str: dict},
     "fields": {str: {"default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool,
                      "words": {str: str}, "entries": {str: dict}}},
     "traps": [dict], "conditions": {str: str},
-    "runs": [{"start": str, "end": (str, None), "trained": int, "engine": str}],
+    "runs": [{"start": str, "end": str | None, "trained": int, "engine": str}],
 }  # fmt: skip
 """What a manifest holds; of a field of a condition see `analysis.data.conditions.Field`."""
 
@@ -169,16 +169,12 @@ def read_manifest(folder: Path, ways_out: str) -> dict[str, Any] | None:
 
 def fits(value: Any, shape: Shape) -> bool:
     """Whether a value of a JSON file has a shape."""
-    if isinstance(shape, tuple):
-        return any(fits(value, each) for each in shape)
     if isinstance(shape, list):
         return isinstance(value, list) and all(fits(each, shape[0]) for each in value)
     if isinstance(shape, dict) and str in shape:
         return isinstance(value, dict) and all(fits(each, shape[str]) for each in value.values())
     if isinstance(shape, dict):
         return isinstance(value, dict) and all(name in value and fits(value[name], shape[name]) for name in shape)
-    if shape is None:
-        return value is None
     return isinstance(value, shape) and (shape in (bool, object) or not isinstance(value, bool))
 
 
