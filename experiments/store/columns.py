@@ -12,7 +12,6 @@ from nnxor.condition import FIELDS, Condition
 from nnxor.diagnosis import Columns
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
-
 TYPES = {"int": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}  # all else is text
 CONDITION_COLUMNS: dict[str, pa.DataType] = {"condition": TEXT}
 CONDITION_COLUMNS |= {name: TYPES.get(about.type.removesuffix(" | None"), TEXT) for name, about in FIELDS.items()}

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from analysis.entry import RunError
 from experiments.store import counts
-from experiments.store.columns import Digest, encode, schema, schema_like, with_condition
+from experiments.store.columns import Digest, encode, in_schema, schema, schema_like, with_condition
 from experiments.store.counts import PLAIN, Held
 from experiments.store.parts import Part
 from experiments.study.batches import Spans, merge, subtract
@@ -101,11 +101,6 @@ class Slices:
         return groups.slice(first - self._starts[low], last - first)
 
 
-def counts_of(rows: Slices, held: Held) -> pa.Table:
-    """What counts.parquet holds of a condition, as `experiments.store.counts.PLAIN`."""
-    return rows.read(held.first, held.last).select(PLAIN.names).cast(PLAIN)
-
-
 def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None) -> None:
     """ValueError unless trials.parquet has our columns, or those `wanted`, and a row for each training counted."""
     with pq.ParquetFile(path) as file:
@@ -138,7 +133,7 @@ def write(folder: Path, study: Study, held: Mapping[str, Held], parts: Iterable[
             raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
         tallies = []
         if mine.last:
-            counted = counts_of(old[COUNTS], mine)
+            counted = in_schema(old[COUNTS].read(mine.first, mine.last), PLAIN)
             tallies.append(counted.filter(pc.fill_null(pc.equal(counted["status"], "ok"), True)))  # others were retried
         for seeds, part in segments:
             n += len(seeds)

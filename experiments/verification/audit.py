@@ -23,7 +23,7 @@ from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
-from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
+from experiments.store.columns import CONDITION_COLUMNS, Digest, in_schema, plain, schema, with_condition
 from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract
 from experiments.study.catalog import read_yaml
@@ -173,7 +173,8 @@ class Ledger:
 
     def counts_of(self, condition: Condition) -> pa.Table:
         """What counts.parquet holds of a condition."""
-        return tables.counts_of(self._counts, self.held[condition.key])
+        held = self.held[condition.key]
+        return in_schema(self._counts.read(held.first, held.last), counts.PLAIN)
 
     def _wrong(self, table: str, condition: Condition, what: str) -> RunError:
         return RunError(f"{self.record.path / table}: {self.record.words(condition)}: {what}; {AGAIN}")
@@ -217,6 +218,5 @@ class Ledger:
 
 
 def _has_fields(table: pa.Table, condition: Condition) -> bool:
-    """Whether all rows hold the condition's key and fields."""
     texts = table.select(list(CONDITION_COLUMNS)).cast(plain(pa.schema(CONDITION_COLUMNS)))
     return bool(texts.equals(with_condition(texts, condition, texts.schema)))

@@ -41,7 +41,6 @@ show = partial(tell, width=11)  # a line: what was looked at, and what was found
 BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
 TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
 Values = Mapping[tuple[Any, ...], object]  # recorded values by their kind, seed (None for counts) and what is counted
-
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "dead_init", "patterns_init", "status", "error")
 
 
@@ -86,10 +85,9 @@ def verify(config: Mapping[str, Any]) -> int:
 def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> list[Left]:
     """Batches that hold `size` trainings of the study at random, and those that failed; all of them if it is None.
 
-    A batch of one training costs an engine nearly as much as one of a hundred, so trainings are not drawn one by one:
-    of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of neighbouring seeds, as long as
-    the others but for one, that begins anywhere and goes on at the first seed after the last. So every training has the
-    same chance, but neighbours come together.
+    A batch of one training costs an engine nearly as much as one of a hundred, so of `BLOCKS` conditions drawn at
+    random (all, if there are fewer) each gives a run of neighbouring seeds, as long as the others but for one, that
+    begins anywhere and goes on at the first seed after the last: all have one chance, but neighbours come together.
     """
     if size is None or size >= study.n_trainings:
         return left(study, {}, engine, None)
