@@ -1,18 +1,15 @@
 """The fields of a condition, how they and their values are called, and which conditions a study has."""
 
-import dataclasses
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """A field: its default, its short and its long name, the scale of its axis, and how its values are said.
 
     `phrase` is a sentence's part with '{}' for the value; `words` are values that are said in words of their own.
@@ -40,7 +37,7 @@ LONGEST, LONGEST_TOGETHER = 40, 16  # letters of a value, of which longer ones a
 def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
     """Add what a manifest tells of the fields."""
     for name, told in fields.items():
-        whole = {each.name: told.get(each.name, "") for each in dataclasses.fields(Field)}
+        whole = {about: told.get(about, "") for about in Field._fields}
         for part in ("words", "entries"):
             whole[part] = {**getattr(FIELDS.get(name), part, {}), **told[part]}
         FIELDS[name] = Field(**whole)

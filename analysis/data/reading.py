@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -202,8 +202,7 @@ def quantiles(values: Any, counts: Any, shares: ArrayLike) -> Any:
     return np.interp(np.multiply(shares, ends[-1] - 1), places, np.repeat(values, 2))
 
 
-@dataclass(frozen=True)
-class Solved:
+class Solved(NamedTuple):
     """Which seeds each condition trained, and which it solved, as bits of two numbers: bit `stop` - 1 - seed."""
 
     stop: int

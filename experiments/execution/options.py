@@ -1,9 +1,8 @@
 """How a study is run: everything on the command line that never changes what comes out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from analysis.data.processes import available_cores
 from analysis.entry import InputError
@@ -22,8 +21,7 @@ PARALLEL: dict[str, checks.Check] = {  # settings of every parallel=NAME
 LONG = 10.0  # seconds of work from which it pays to start processes, which takes one or two
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The engine, how its batches run in parallel, and where the results go."""
 
     engine: str
@@ -50,7 +48,7 @@ class Options:
 
     def fitting(self, todo: Iterable[Left]) -> Self:
         """With the backend for what is to be done, where it was left to us."""
-        return self if self.backend in BACKENDS else replace(self, backend=backend_for(self.engine, todo))
+        return self if self.backend in BACKENDS else self._replace(backend=backend_for(self.engine, todo))
 
     def how(self) -> dict[str, object]:
         """What the manifest keeps of it."""

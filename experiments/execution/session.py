@@ -4,7 +4,6 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -108,7 +107,7 @@ def with_working_engine(options: Options) -> Options:
         why = f"{options.engine} cannot be loaded: {error}"
         if not options.auto:
             raise InputError(f"engine={why}; allowed: engine=auto, or one that is installed") from None
-        return replace(options, engine="numpy", note=why)
+        return options._replace(engine="numpy", note=why)
     return options
 
 

@@ -79,7 +79,6 @@ class ResultFolder:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Turn an OSError in the folder into an InputError."""
         try:
             yield
         except OSError as error:
@@ -99,7 +98,6 @@ class ResultFolder:
             raise InputError(f"{self.path} {what}; use output=DIR for another")
 
     def _manifest(self) -> dict[str, Any]:
-        """What manifest.json holds; empty if there is no such file, FolderError if it is not one of ours."""
         return read_manifest(self.path, WAYS_OUT) or {}
 
     def _check_content(self, texts: dict[str, str]) -> None:
