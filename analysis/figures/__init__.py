@@ -3,18 +3,21 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import wraps
+from typing import NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.layout import footnote, setting
-from analysis.figures.style import styled
+from analysis.figures.style import NotApplicable, styled
 from analysis.findings.findings import Findings
 
+# What the modules of figures need, and those that show them.
+__all__ = ["PLOTS", "Axes", "Figure", "Findings", "NotApplicable", "Plot", "register"]
 
-@dataclass(frozen=True)
-class Plot:
+
+class Plot(NamedTuple):
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
     Both raise NotApplicable where the figure makes no sense; a `quiet` one is then not even mentioned. `order` is its
@@ -52,7 +55,7 @@ def register(plot: Plot) -> None:
         footnote(figure, setting(found), figure.get_supxlabel())
         return figure
 
-    PLOTS.append(replace(plot, draw=drawn))
+    PLOTS.append(plot._replace(draw=drawn))
     PLOTS.sort(key=lambda each: each.order)
 
 

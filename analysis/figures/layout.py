@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator
 from analysis.data import conditions
 from analysis.data.conditions import FIELDS, NAMING, is_missing, is_number, slices, value_text, values
 from analysis.data.reading import OUTCOMES, size
-from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks, panels
+from analysis.figures.style import Look, columns_for, letters, looks, need, panels
 from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels
 from analysis.text import words
@@ -29,14 +29,12 @@ def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
     Raises NotApplicable for a single condition, and for more than `most_alone` lines of hardly more than a point each.
     """
     fields = conditions.swept(table)
-    if not fields:
-        raise NotApplicable("the study has one condition, so there is nothing to set side by side")
+    need(fields, "the study has one condition, so there is nothing to set side by side")
     order = ("lr", "hidden", *fields)
     field = max(fields, key=lambda name: (is_number(name), table[name].nunique(), -order.index(name)))
     rest = rest_of(fields, field)
     lines = len(table[rest].drop_duplicates()) if rest else 1
-    if lines > most_alone and 2 * len(table) < 3 * lines:
-        raise NotApplicable("hardly any of its conditions can be set side by side")
+    need(lines <= most_alone or 2 * len(table) >= 3 * lines, "hardly any of its conditions can be set side by side")
     return field
 
 
@@ -96,15 +94,13 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
 
 def by_value(rows: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFrame]]:
     """The rows of each value of a field; all rows under None for no field."""
-    if field is None:
-        return [(None, rows)]
-    return [(None if is_missing(row[field]) else row[field], part) for row, part in slices(rows, [field])]
+    parts = slices(rows, [field] if field else [])
+    return [(None if field is None or is_missing(row[field]) else row[field], part) for row, part in parts]
 
 
 def n_text(numbers: Any) -> str:
     """'n = 1,000', or the range if the numbers differ."""
-    low, high = min(numbers), max(numbers)
-    return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
+    return f"n = {' to '.join(f'{n:,}' for n in sorted({min(numbers), max(numbers)}))}"
 
 
 def runs_a_line(rows: pd.DataFrame, field: str | None) -> str:
@@ -125,11 +121,10 @@ def small_multiples(
     figure, axes = panels(len(found), columns, height, **keywords)
     room = letters(columns := columns_for(columns), 12)  # of a panel, an axis takes its share
     for ax, (name, part) in zip(axes, found, strict=True):
-        text = count(part)
-        lines = "\n".join(filter(None, [*textwrap.wrap(name, room, break_on_hyphens=False), text]))
-        joined = ", ".join(filter(None, [name, text]))
-        ax.set_title(joined if columns <= 2 and len(joined) <= room else lines)
-    return figure, [(ax, part) for ax, (_, part) in zip(axes, found, strict=True)], note
+        joined = ", ".join(filter(None, [name, count(part)]))
+        lines = [*textwrap.wrap(name, room, break_on_hyphens=False), count(part)]
+        ax.set_title(joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, lines)))
+    return figure, [*zip(axes, (part for _, part in found), strict=True)], note
 
 
 def places(field: str, summary: pd.DataFrame) -> dict[Any, float]:
@@ -167,10 +162,10 @@ def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], st
     return names, f"Usual: {words.condition(common, fields)}."
 
 
-def fixed(found: Findings, *shown: str) -> str | None:
+def fixed(found: Findings, *shown: str) -> str:
     """What a figure of the conditions nearest to the article's holds fixed, besides the fields it shows: 'lr 0.1'."""
     held = [name for name in found.fields if name not in shown]
-    return words.condition(found.nearest, held) if held else None
+    return words.condition(found.nearest, held) if held else ""
 
 
 def outcome_names(summary: pd.DataFrame) -> dict[str, str]:

@@ -3,8 +3,7 @@
 import functools
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,8 +23,7 @@ from analysis.text import words
 MOST_ENDS = 4  # lines that are labelled where they end; of more, and where names are long, there is a legend
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A point of a forest plot and its interval; hollow if not `sure`; `text` shows under the pointer."""
 
     at: float

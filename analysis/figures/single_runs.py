@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING
 from analysis.data.reading import KINDS
-from analysis.figures import Plot, register, style
+from analysis.figures import Axes, Figure, Findings, Plot, register, style
 from analysis.figures.rates.epochs_to_solve import epoch_axis
-from analysis.findings.findings import Findings
 from analysis.text import words
 
 LOWEST = 1e-14
@@ -44,9 +41,8 @@ def prediction(value: Any) -> str:
 
 def need(exemplars: pd.DataFrame) -> None:
     """Raise NotApplicable where there are no runs."""
-    if not len(exemplars):
-        why = "where every stuck run is rescued there is none; else run the study again"
-        raise style.NotApplicable(f"the result folder has no exemplars.json: {why}")
+    why = "where every stuck run is rescued there is none; else run the study again"
+    style.need(len(exemplars), f"the result folder has no exemplars.json: {why}")
 
 
 @style.styled
@@ -162,12 +158,9 @@ def function_exemplars(exemplars: pd.DataFrame) -> pd.DataFrame:
     """The runs whose function can be shown: two inputs, finite outputs."""
     need(exemplars)
     two = exemplars[[[len({*each}) > 1 for each in zip(*x, strict=True)] == [True] * 2 for x in exemplars["inputs"]]]
-    if not len(two):
-        why = "the task does not have two inputs that vary, so there is no square to draw its function over"
-        raise style.NotApplicable(why)
+    style.need(len(two), "the task does not have two inputs that vary, so there is no square to draw its function over")
     shown = two[[isinstance(surface, dict) for surface in two["surface"]]]
-    if not len(shown):
-        raise style.NotApplicable("no run has finite weights")
+    style.need(len(shown), "no run has finite weights")
     return shown
 
 

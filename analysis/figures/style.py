@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.door import replacing
 
-STYLE: Any = {
+STYLE: Any = {  # Matplotlib's settings under which every figure is drawn and saved
     "figure.facecolor": "white", "font.family": "DejaVu Sans", "font.size": 10,
     "axes.titlesize": 10.5, "axes.titlelocation": "left", "axes.titlepad": 7, "axes.titley": 1.0, "axes.labelsize": 10,
     "axes.labelcolor": "#333333", "axes.edgecolor": "#888888", "axes.linewidth": 0.8,
@@ -30,26 +30,18 @@ STYLE: Any = {
     "hatch.linewidth": 1.0, "hatch.color": "white", "lines.linewidth": 1.8, "lines.markersize": 6,
     "text.parse_math": False, "svg.hashsalt": "nnxor", "svg.fonttype": "none", "image.composite_image": False,
 }  # fmt: skip
-"""Matplotlib's settings under which every figure is drawn and saved."""
-
-WIDTH, PHONE_WIDTH = 10.0, 4.2
-"""Width of every figure in inches, and of its version for a phone, which has one panel a row."""
-
+WIDTH, PHONE_WIDTH = 10.0, 4.2  # of every figure in inches, and of its version for a phone, which has one panel a row
 DOTS = 200  # dots per inch of a PNG
 _width: ContextVar[float] = ContextVar("width", default=WIDTH)
 
-OUTCOME_COLOURS = {
+OUTCOME_COLOURS = {  # in every figure: traps darken as they get worse
     "solved": "#2b6ca3", "stuck_1/4": "#f6c667", "stuck_1/3": "#e07b39", "stuck_1/2": "#8a2a14", "stuck": "#b0578d",
     "oscillating": "#1b9e77", "diverged": "#222222", "unsettled": "#c4c4c4", "unclear": "#93a3b1",
 }  # fmt: skip
-"""The colour of each outcome, in every figure: traps darken as they get worse."""
-
 OUTCOME_HATCHES = {"stuck_1/3": "/", "stuck": "\\", "oscillating": "/", "unsettled": "\\", "unclear": "."}
 """What tells outcomes apart in grey, wide enough not to shimmer."""
-
 SERIES = ("#332288", "#cc6677", "#117733", "#ddaa33", "#882255", "#44aa99")
 """Colours of series that have no order (P. Tol's muted scheme, told apart by the colour-blind)."""
-
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[Any, ...] = (
     "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--",
@@ -61,12 +53,16 @@ class NotApplicable(Exception):  # noqa: N818 - no error: the figure is skipped
     """A figure makes no sense for these results: a sentence that says why."""
 
 
+def need(given: object, why: str) -> None:
+    """Raise NotApplicable where what a figure shows is not there."""
+    if not given:
+        raise NotApplicable(why)
+
+
 styled = mpl.rc_context(STYLE)
 """Decorates a function that draws: it works under `STYLE`, whatever the caller has set."""
 
-Look = dict[str, Any]
-"""How a series looks, in every figure of a study: the arguments of a line, or of bars."""
-
+Look = dict[str, Any]  # how a series looks, in every figure of a study: the arguments of a line, or of bars
 Looks = Mapping[str, Look]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.data.conditions import FIELDS, NAMING, is_number, nearest, swept, values
+from analysis.data.conditions import FIELDS, NAMING, is_number, nearest, swept, values, with_values
 from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, size
 from analysis.findings.paired import compare_he, compare_values, drawn
@@ -53,10 +53,16 @@ class Findings(Counted):
             raise FolderError(why) from None
 
     @property
-    def asks(self) -> tuple[str, ...]:
+    def asks(self) -> list[str]:
         """The fields that it asks about."""
         asks = self.config.get("asks") or []
-        return (asks,) if isinstance(asks, str) else tuple(asks)
+        return [asks] if isinstance(asks, str) else [*asks]
+
+    @cached_property
+    def asked(self) -> list[str]:
+        """The fields that it asks about and sweeps; all that it sweeps if there are none."""
+        fields = swept(self.every)
+        return [name for name in self.asks if name in fields] or fields
 
     @cached_property
     def every_summary(self) -> pd.DataFrame:
@@ -76,6 +82,10 @@ class Findings(Counted):
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Those of some rows that belong to the condition nearest to the article's."""
         return rows[(rows["condition"] == str(self.nearest["condition"])).to_numpy(bool)]
+
+    def alike(self, rows: pd.DataFrame, *but: str) -> pd.DataFrame:
+        """Those of some rows whose conditions are like that one, but for these fields."""
+        return with_values(rows, self.nearest, [name for name in FIELDS if name not in but])
 
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:

@@ -15,7 +15,7 @@ from IPython.display import Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import PLOTS, style
+from analysis.figures import PLOTS, NotApplicable, style
 from analysis.findings.findings import Findings
 from analysis.findings.verdict import Verdict
 from analysis.report import read_results
@@ -47,7 +47,7 @@ def show_figure(found: Findings, name: str) -> None:
     plot = next(plot for plot in PLOTS if plot.name == name)
     try:
         _show(plot.draw(found), plot.title, plot.describe(found))
-    except style.NotApplicable as reason:
+    except NotApplicable as reason:
         say(f"Not drawn: {reason}.")
 
 

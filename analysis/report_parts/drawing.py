@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures import PLOTS, Plot, layout, single_runs
-from analysis.figures.style import NotApplicable, on_phone, save
+from analysis.figures import PLOTS, NotApplicable, Plot, layout, single_runs
+from analysis.figures.style import on_phone, save
 from analysis.findings.findings import Findings
 from analysis.text import words
 

@@ -4,13 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from analysis.data.conditions import FIELDS, swept, value_text, values
 from analysis.data.reading import KINDS, OUTCOMES
-from analysis.figures import Plot, layout, register, shapes, style
-from analysis.findings.findings import Findings
+from analysis.figures import Axes, Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
@@ -92,8 +89,7 @@ def resting_points(found: Findings) -> Figure:
 
 def certified(found: Findings) -> pd.DataFrame:
     """The conditions with certified stuck runs (see `analysis.findings.summary.resting`)."""
-    if not len(found.resting):
-        raise style.NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
+    style.need(len(found.resting), "no stuck run of this study has a certificate; a study with certify=true makes them")
     return found.resting
 
 

@@ -4,14 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.data.conditions import FIELDS, phrase, value_text, values, with_values
+from analysis.data.conditions import phrase, value_text, values
 from analysis.data.reading import can_die, count_where, counts_of, dead_law, size, sums
-from analysis.figures import Plot, layout, register, shapes, style
-from analysis.findings.findings import Findings
+from analysis.figures import Axes, Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import Rate, unpaired, wilson
 from analysis.text import words
 
@@ -21,7 +18,8 @@ FEWEST = 5  # runs that a point needs
 
 def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
-    shown, note = layout.thin(dead_trials(found), ["hidden"], style.columns_for(MOST_WIDTHS))
+    need_units_that_die(found)
+    shown, note = layout.thin(found.alike(found.trials, "hidden", "init"), ["hidden"], style.columns_for(MOST_WIDTHS))
     shown, note_inits = layout.thin(shown, ["init"], MOST_INITS)
     parts = layout.by_value(shown, "hidden")
     inits = values(shown, "init") if shown["dead_final"].notna().any() else []  # where all diverged nobody knows
@@ -68,16 +66,9 @@ def _ticks(ax: Axes, last: int) -> None:
     ax.set_xticks(range(0, last + 1, max(1, -(-last // 11))))
 
 
-def dead_trials(found: Findings) -> pd.DataFrame:
-    """The conditions that differ from the one nearest to the article's in width and init alone."""
-    need_units_that_die(found)
-    return with_values(found.trials, found.nearest, [name for name in FIELDS if name not in ("hidden", "init")])
-
-
 def need_units_that_die(found: Findings) -> None:
     """Raise NotApplicable where some activation of the study has no dead units."""
-    if not can_die(found.summary).all():
-        raise style.NotApplicable("only units that can be dead are counted, and this study has others")
+    style.need(can_die(found.summary).all(), "only units that can be dead are counted, and this study has others")
 
 
 def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
@@ -102,8 +93,8 @@ def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
 def describe_dead_units(found: Findings) -> str:
     """Mean dead units at the start against the law, in a sentence for each init."""
     need_units_that_die(found)
-    shown, texts = with_values(found.summary, found.nearest, [name for name in FIELDS if name != "init"]), []
-    for row in shown.sort_values("init").to_dict("records"):
+    texts = []
+    for row in found.alike(found.summary, "init").sort_values("init").to_dict("records"):
         law, n_ended = found.laws.get(row["condition"]), row["n"] - row["diverged"]
         exact = f" against {row['hidden'] * law:.2f} by the exact law" if law is not None else ""
         start = f"{row['dead_init_mean']:.2f} dead units at the start{exact} (n{words.IS}{row['n']:,})"
@@ -132,13 +123,12 @@ def stuck_by_live_units(found: Findings) -> Figure:
 def live_trials(found: Findings) -> pd.DataFrame:
     """The trials with `live` (units alive at the start) and `failed` (not solved, for whatever reason)."""
     need_units_that_die(found)
-    if not found.trials["dead_init"].any():
-        why = "every unit of every run is alive at the start, so there is nothing to set side by side"
-        raise style.NotApplicable(why)
+    alive = "every unit of every run is alive at the start, so there is nothing to set side by side"
+    style.need(found.trials["dead_init"].any(), alive)
     live = found.trials["hidden"] - found.trials["dead_init"]
     alike = [found.trials["condition"].astype("str").to_numpy(), live.to_numpy()]
-    if pd.Series(counts_of(found.trials)).groupby(alike).sum().max() < FEWEST:
-        raise style.NotApplicable(f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
+    most = pd.Series(counts_of(found.trials)).groupby(alike).sum().max()
+    style.need(most >= FEWEST, f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
     return found.trials.assign(live=live, failed=(found.trials["outcome"] != "solved").to_numpy(bool))
 
 

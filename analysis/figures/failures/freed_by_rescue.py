@@ -1,19 +1,16 @@
 """What frees stuck runs."""
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analysis.data.conditions import phrase
-from analysis.figures import Plot, layout, register, shapes, style
-from analysis.findings.findings import Findings
+from analysis.figures import Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.stuck import fields_of, interventions
 from analysis.text import answers, words
 
 
 def freed(found: Findings) -> pd.DataFrame:
     """A row a condition and intervention: the fields, `intervention`, and the `rate` of stuck runs that it frees."""
-    if not found.freed:
-        raise style.NotApplicable("no run was stuck" if len(found.rescues) else "the study rescues no runs")
+    style.need(found.freed, "no run was stuck" if len(found.rescues) else "the study rescues no runs")
     rows = [{**each.row, "intervention": each.intervention, "rate": each.rate} for each in found.freed]
     return pd.DataFrame(rows).astype({name: found.rescues[name].dtype for name in found.freed[0].row.index})
 

@@ -1,13 +1,11 @@
 """Which rows the runs in a trap give one prediction."""
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from analysis.data.conditions import FIELDS, few, value_text, values, with_values
+from analysis.data.conditions import few, value_text, values, with_values
 from analysis.data.reading import counts_of, is_stuck, size
-from analysis.figures import Plot, layout, register, style
+from analysis.figures import Figure, Findings, Plot, layout, register, style
 from analysis.figures.shapes import forests, percent
-from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
@@ -18,7 +16,7 @@ def merged_rows(found: Findings) -> Figure:
     """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
     shown = merged_trials(found)
     inits, look, traps = values(shown, "init"), layout.looks_of(found, "init"), layout.outcome_names(found.summary)
-    held, names = layout.fixed(found, "init") or "", {value_text("init", init): look[init] for init in inits}
+    held, names = layout.fixed(found, "init"), {value_text("init", init): look[init] for init in inits}
     called = [*names] if len(names) > 1 else [f"{held or next(iter(names))},"]
     parts, fewer = [], False
     for trap, part in layout.by_value(shown, "outcome"):
@@ -45,10 +43,9 @@ def _name(pattern: str, sign: str = "=") -> str:
 
 def merged_trials(found: Findings) -> pd.DataFrame:
     """The stuck trials of the condition nearest to the article's and of its other inits."""
-    same = with_values(found.trials, found.nearest, [name for name in FIELDS if name != "init"])
+    same = found.alike(found.trials, "init")
     stuck = same[is_stuck(same)]
-    if not len(stuck):
-        raise style.NotApplicable("no run of the conditions nearest to the article's is stuck, so no rows are merged")
+    style.need(len(stuck), "no run of the conditions nearest to the article's is stuck, so no rows are merged")
     return stuck[stuck["init"].isin(few(values(stuck, "init"), MOST_INITS, found.nearest["init"])).to_numpy(bool)]
 
 

@@ -2,12 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from analysis.data.reading import counts_of
-from analysis.figures import Plot, layout, register, shapes, style
-from analysis.findings.findings import Findings
+from analysis.figures import Axes, Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import unsolved_after
 from analysis.text import advice, words
 
@@ -26,8 +23,7 @@ def solvable(found: Findings) -> pd.DataFrame:
     """The solved epochs; NotApplicable if no run was solved, or hardly any conditions can be set side by side."""
     if found.fields:
         layout.axis_field(found.summary)
-    if not found.epochs["solved_epoch"].notna().any():
-        raise style.NotApplicable("no run was solved, so there are no epochs to count")
+    style.need(found.epochs["solved_epoch"].notna().any(), "no run was solved, so there are no epochs to count")
     return found.epochs
 
 

@@ -5,12 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from analysis.data.conditions import FIELDS, NUMBERS, is_log, is_number, phrase
-from analysis.figures import Plot, layout, register, style
-from analysis.findings.findings import Findings
+from analysis.figures import Axes, Figure, Findings, Plot, layout, register, style
 from analysis.text import words
 
 FINE = 10  # values that a number must take to be an axis of a landscape

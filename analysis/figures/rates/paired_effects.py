@@ -4,11 +4,9 @@ import itertools
 from collections.abc import Mapping
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analysis.data.conditions import NUMBERS, few, phrase, value_text
-from analysis.figures import Plot, layout, register, shapes, style
-from analysis.findings.findings import Findings
+from analysis.figures import Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import SIGNIFICANT
 from analysis.text import words
 
@@ -58,8 +56,7 @@ def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
     widths = table[((table["first"].map(following) == table["second"]) | reversed_).to_numpy(bool)]
     every = {field: table for field, table in {"hidden": widths, **found.effects}.items() if len(table)}
     shown = {field: table for field, table in every.items() if (field in found.asks or not found.asks) == asked}
-    if not shown:
-        raise style.NotApplicable("no field takes two values that can be compared seed by seed")
+    style.need(shown, "no field takes two values that can be compared seed by seed")
     return shown
 
 

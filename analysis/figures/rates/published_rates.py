@@ -1,9 +1,6 @@
 """Success rates that others have published, beside ours."""
 
-from matplotlib.figure import Figure
-
-from analysis.figures import Plot, layout, register, shapes, style
-from analysis.findings.findings import Findings
+from analysis.figures import Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.published import AGREE, DIFFER, Beside, brief
 
 
@@ -28,8 +25,7 @@ def published(found: Findings) -> Figure:
 
 def _shown(found: Findings) -> list[Beside]:
     shown = [each for each in found.published if each.theirs and each.solved.n]
-    if not shown:
-        raise style.NotApplicable("the study repeats no published success rate")
+    style.need(shown, "the study repeats no published success rate")
     return shown
 
 

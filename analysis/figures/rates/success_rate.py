@@ -1,12 +1,9 @@
 """How often it is solved: a line a draw along the width or the learning rate."""
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING, is_number
-from analysis.figures import Plot, layout, register, shapes, style
-from analysis.findings.findings import Findings
+from analysis.figures import Axes, Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
