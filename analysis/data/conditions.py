@@ -119,9 +119,9 @@ def depends(name: str, other: str) -> bool:
     return FIELDS[name].needs == other or any(name in each.get("settings", ()) for each in entries)
 
 
-def asks(name: str, entry: Any, what: str) -> bool:
-    """A property of the entry that a field names: asks('activation', 'tanh', 'smooth')."""
-    return bool(FIELDS[name].entries.get(str(entry), {}).get(what, False))
+def asks(name: str, entry: Any, what: str) -> Any:
+    """A property of the entry that a field names: asks('activation', 'tanh', 'smooth'); None where it has none."""
+    return FIELDS[name].entries.get(str(entry), {}).get(what)
 
 
 def conditions(trials: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ folder = "../../results/article"
 
 # %%
 found = cells.read(folder)
-cells.open_with(found, found.question, *answer(found, found.asks))
+cells.open_with(found, found.question, *answer(found))
 
 # %% [markdown]
 # The same small network, the same data, the same training: from some initial weights it learns the task, from others

@@ -1,30 +1,27 @@
 """The report as a page: the answer and the figure that shows it, what folds below, and where the numbers come from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from analysis.data.conditions import value_text
 from analysis.data.door import CONFIG, read_text
 from analysis.data.reading import can_die, is_stuck
-from analysis.figures import PLOTS, Plot, style
+from analysis.figures import PLOTS, NotApplicable, Plot
 from analysis.findings import verdict
 from analysis.findings.findings import Findings
 from analysis.report_parts import pages, tables
 from analysis.report_parts.tables import Table
 from analysis.text import advice, answers, commands, words
 
-DATA = {
+DATA = {  # files that the report links to, where they are there
     "explorer.html": "train networks in this browser", "trials.parquet": "one row per training",
     "counts.parquet": "exact counts", "summary.csv": "one row per condition",
     "published.csv": "published figures beside ours", "config.yaml": "the study as it was run",
     "manifest.json": "versions, machine and commands", "datapackage.json": "what the columns mean",
 }  # fmt: skip
-"""Files that the report links to, where they are there."""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A part of the report that folds, figures first, then tables; `gist` is one line about it."""
 
     id: str
@@ -57,7 +54,7 @@ def render(found: Findings, figures: bool = True, finish_drawing: Callable[[], N
     addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
     told = {
         "found": found, "missing": missing, "verdicts": found.verdicts, "figures": found.folder / "figures",
-        "answer": answers.answer(found, found.asks), "facts": _facts(found), "advice": advice.advice(found),
+        "answer": answers.answer(found), "facts": _facts(found), "advice": advice.advice(found),
         "watched": [{**each, "outcome": words.outcome(each["outcome"])} for each in addresses],
         "rules": " ".join(str(verdict.__doc__).split("\n\n")[-1].split()), **method(found),
         "provenance": tables.provenance_tables(found.manifest), "config": read_text(found.folder / CONFIG),
@@ -83,7 +80,7 @@ def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
     for plot in PLOTS:
         try:
             shown.append((plot, plot.describe(found)))
-        except style.NotApplicable as reason:
+        except NotApplicable as reason:
             missing += [] if plot.quiet else [f"{plot.title}: {reason}"]
     told = {name for plot, _ in shown for name in plot.instead}
     return [(plot, text) for plot, text in shown if plot.name not in told], missing
@@ -91,10 +88,9 @@ def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
 
 def hero(found: Findings, plots: Sequence[Plot]) -> Plot | None:
     """The figure that answers the study's question: the one it names, if it is there, or the one that fits best."""
-    fields = answers.asked(found, found.asks)
     named = next((plot for plot in plots if plot.name == found.config.get("hero")), None)
-    best = max(plots, key=lambda plot: plot.answers(found, fields), default=None)
-    return named or (best if best and best.answers(found, fields) else None)
+    best = max(plots, key=lambda plot: plot.answers(found, found.asked), default=None)
+    return named or (best if best and best.answers(found, found.asked) else None)
 
 
 def _facts(found: Findings) -> list[str]:

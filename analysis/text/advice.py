@@ -1,10 +1,8 @@
 """What to do with a run that is stuck, from the study at hand."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -21,8 +19,7 @@ SHORTEST_JUDGED = 64  # epochs; shorter trainings count as not finished (docs/co
 MOST_ROWS = 8  # rows of the largest task whose levels experiments.diagnose looks up
 
 
-@dataclass(frozen=True)
-class Advice:
+class Advice(NamedTuple):
     """A piece of advice: what to do, why, and a command that says more (or none)."""
 
     what: str
@@ -32,19 +29,12 @@ class Advice:
 
 def advice(found: Findings) -> list[Advice]:
     """What to do with a run that is stuck, in order; numbers are those of the condition nearest to the article's."""
-    trials, at = found.trials, found.nearest
-    commands = _commands(at, found.here(trials), found.manifest)
-    if trials["rescue"].notna().all():
-        return commands  # what becomes of rescued runs is no advice to others
-    stuck, other_setting = stuck_rate(at), _epochs_or_steps(found)
-    given = [
-        _bad_luck(stuck, words.setting(at, found.called_by), at) if stuck.count else None,
-        other_setting,
-        waiting(found) if stuck.count and not other_setting else None,
-        _again(found),
-        _better(found.summary, at),
-    ]
-    return [*(each for each in given if each), *commands]
+    if found.trials["rescue"].notna().all():
+        return _commands(found)  # what becomes of rescued runs is no advice to others
+    luck, other_setting = _bad_luck(found), _epochs_or_steps(found)
+    soon = waiting(found) if luck and not other_setting else None
+    given = [luck, other_setting, soon, _again(found), _better(found)]
+    return [*filter(None, given), *_commands(found)]
 
 
 def _levels(at: pd.Series) -> dict[str, float]:
@@ -52,12 +42,15 @@ def _levels(at: pd.Series) -> dict[str, float]:
     return {name: at[f"{name}_level"] for name in STUCK if pd.notna(at.get(f"{name}_level"))}
 
 
-def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice:
+def _bad_luck(found: Findings) -> Advice | None:
+    at, stuck = found.nearest, stuck_rate(found.nearest)
+    if not stuck.count:
+        return None
     told = words.listed([f"{level:.3g}" for level in _levels(at).values()], "or")
     about = "" if pd.isna(at["batch_size"]) else "about "
     rest = f" In a trap that has a name the loss is {about}{told}." if _levels(at) else ""
-    why = f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{rest}"
-    return Advice("It may not be a bug.", why)
+    who = f"With {words.setting(at, found.called_by)}, correct code"
+    return Advice("It may not be a bug.", f"{who} gets stuck in {words.rate(stuck)} of the runs.{rest}")
 
 
 def _epochs_or_steps(found: Findings) -> Advice | None:
@@ -99,9 +92,10 @@ def _again(found: Findings) -> Advice | None:
     return Advice("Try again with another seed.", why)
 
 
-def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
-    """Of the conditions of the same task that are solved most often, within chance, the one nearest to this."""
-    same = with_values(summary, at, ("task", "output", "loss", "success"))
+def _better(found: Findings) -> Advice | None:
+    """Of the conditions of the same task that are solved most often, within chance, the one nearest to the article."""
+    at = found.nearest
+    same = with_values(found.summary, at, ("task", "output", "loss", "success"))
     same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]
     if not len(same):
         return None
@@ -114,15 +108,16 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
     return Advice(f"Or change the setting to {words.condition(best, fields)}.", why)
 
 
-def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
-    """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
+def _commands(found: Findings) -> list[Advice]:
+    """What experiments.diagnose says of a network like those of the condition nearest to the article's."""
+    row, manifest = found.nearest, found.manifest
     how = "Its file may be .pt, .safetensors, .weights.h5 or a .npz of W1 (inputs, hidden), b1, W2 (hidden, 1) and b2."
     path = manifest["given"].get("task", {}).get(row["task"])
     if isinstance(path, str) and not PurePath(path).is_absolute():
         how += " The path of the task's file is relative to the folder in which the study was run."
     look = Advice("Have your network diagnosed.", how, diagnosing("FILE.npz", row, manifest, "hidden"))
-    n_rows = str(runs["task_table"].iloc[0]).count("|") + 1
-    output = FIELDS["loss"].entries.get(row["loss"], {}).get("output") or FIELDS["output"].default
+    n_rows = str(found.here(found.trials)["task_table"].iloc[0]).count("|") + 1
+    output = asks("loss", row["loss"], "output") or FIELDS["output"].default
     piecewise_linear = not asks("activation", row["activation"], "smooth") and row["output"] == output
     if not piecewise_linear or n_rows > MOST_ROWS:
         return [look]  # the levels of such networks are not known

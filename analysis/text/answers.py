@@ -5,13 +5,12 @@ range in which success is high enough, any other field by paired differences, a 
 that repeats published settings by how many of them agree.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import NUMBERS, closest, distance, phrase, slices, swept, value_text, values, with_values
+from analysis.data.conditions import NUMBERS, closest, distance, phrase, slices, value_text, values, with_values
 from analysis.data.reading import can_die
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values, going_along
@@ -27,18 +26,12 @@ MOST_TOLD = 3  # values of a field that have a sentence each
 MOST_PLACES = 4  # settings of the other fields that are told one by one
 
 
-def asked(found: Findings, asks: Sequence[str]) -> list[str]:
-    """The fields that the study asks about and that it sweeps; all that it sweeps if there are none."""
-    fields = swept(found.every)
-    return [name for name in asks if name in fields] or fields
-
-
-def answer(found: Findings, asks: Sequence[str]) -> list[str]:
+def answer(found: Findings) -> list[str]:
     """The sentences that answer a study's question."""
     repeated, unjudged = _published(found)
     if repeated:
         return [*repeated, *unjudged]
-    fields = asked(found, asks)
+    fields = found.asked
     sentences = [freed(found)] if "rescue" in fields and found.freed else []
     together: set[str] = set()  # fields that go along with one that was told already
     for name in fields:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import FIELDS, NAMING, same
+from analysis.data.conditions import FIELDS, NAMING, asks, same
 from analysis.data.reading import is_given, texts_of
 
 WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else
@@ -42,18 +42,14 @@ def _folder(runs: Sequence[Sequence[str]], manifest: Mapping[str, Any]) -> str:
 
 def _training(run: Any, manifest: Mapping[str, Any]) -> str:
     """The command that trains one exemplary run again, or a comment that says why there is none."""
-    told: list[str] = []
-    for name in FIELDS:
-        if name == "success":
-            told += _rule(run[name]) if run[name] != FIELDS[name].default else []
-        elif name in NAMING or not same(run[name], FIELDS[name].default):
-            value = spelt(run, name, manifest)
-            if value is None:
-                end = f"the run that ended {run['outcome']} (seed {run['seed']})"
-                return f"# no command for {end}: where {run[name]} lies is not recorded"
-            told.append(f"{name}={value}")
-    told.append(f"seed={run['seed']}")
-    return f"{_command('train', told, manifest)}  # {run['outcome']}"
+    named = [name for name in FIELDS if name in NAMING or not same(run[name], FIELDS[name].default)]
+    told = {name: spelt(run, name, manifest) for name in named if name != "success"}
+    if lost := [str(run[name]) for name, value in told.items() if value is None]:
+        end = f"the run that ended {run['outcome']} (seed {run['seed']})"
+        return f"# no command for {end}: where {lost[0]} lies is not recorded"
+    rule = _rule(run["success"]) if "success" in named else []
+    settings = [*(f"{name}={value}" for name, value in told.items()), *rule, f"seed={run['seed']}"]
+    return f"{_command('train', settings, manifest)}  # {run['outcome']}"
 
 
 def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str) -> str:
@@ -67,7 +63,7 @@ def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str)
             told.append(f"{name}={'FILE.csv' if value is None else value}")
     if row["loss"] != FIELDS["loss"].default:
         told.append(f"loss_name={row['loss']}")
-    fitting = "threshold" if FIELDS["loss"].entries.get(row["loss"], {}).get("output") else FIELDS["success"].default
+    fitting = "threshold" if asks("loss", row["loss"], "output") else FIELDS["success"].default
     told += _rule(row["success"]) if row["success"] != fitting else []
     return _command("diagnose", [what, *told], manifest)
 

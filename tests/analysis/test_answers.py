@@ -21,7 +21,9 @@ Make = Callable[..., Path]
 
 
 def told(folder: Path, *asks: str) -> list[str]:
-    return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer(Findings.of(folder), asks)]
+    found = Findings.of(folder)
+    found.config["asks"] = asks
+    return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer(found)]
 
 
 def runs(solved: int, of: int = 100) -> list[str]:

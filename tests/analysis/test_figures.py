@@ -498,7 +498,7 @@ def test_a_difference_has_the_direction_of_the_answer(make) -> None:
     """The answer said 'Using LeCun instead of He', and the figure showed He minus LeCun."""
     both = {init: ({"init": init}, ["solved"] * n + ["stuck_1/4"] * 3) for init, n in (("he", 5), ("lecun", 9))}
     found = Findings.of(make(both, asks="init"))
-    assert answer(found, found.asks)[0].startswith("Using LeCun instead of He makes no clear difference: +")
+    assert answer(found)[0].startswith("Using LeCun instead of He makes no clear difference: +")
     (name,) = BY_NAME["paired_effects"].draw(found).axes[0].get_yticklabels()
     assert plain(name.get_text()) == "LeCun \N{MINUS SIGN} He"
 

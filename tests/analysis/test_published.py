@@ -170,7 +170,7 @@ def test_a_mean_error_is_told_digit_by_digit(make, error: float, digits: int) ->
     assert each.verdict == f"the same to {digits} digit{'s' * (digits != 1)}"
     assert "ours 0.375" in "\n".join(published_lines([each]))
     assert published_frame([each])["ours"].tolist() == ["0.375"]
-    told = answer(Findings.of(folder), [])
+    told = answer(Findings.of(folder))
     assert told == [f"Somebody (1999): mean error, ours 0.375, {each.verdict}."]
     text = sections.render(report.read_results(folder), figures=False)
     assert re.search(rf"<td[^>]*>0.375</td>\s*<td[^>]*>{each.verdict}", text)
