@@ -5,7 +5,7 @@ from pathlib import Path
 from analysis.data.door import write_text
 
 HERE = Path(__file__).parent
-PARTS = {
+PARTS = {  # what page.html has comments for, and the files that take their places
     "STYLE": ["style.css"],
     "CORE": [  # which knows of no page: Web Workers run it as well
         "printed.js", "draws.js", "network.js", "condition.js", "history.js", "regions.js", "diagnosis.js",
@@ -13,7 +13,6 @@ PARTS = {
     ],
     "SCRIPTS": ["sentences.js", "pictures.js", "odds.js", "tour.js", "form.js", "explorer.js"],  # in reading order
 }  # fmt: skip
-"""What page.html has comments for, and the files that take their places."""
 
 
 def write_page(file: Path) -> None:

@@ -19,10 +19,9 @@ trainings, which are a check, not a test: an outcome is determined by condition 
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,11 +57,10 @@ class Side(Findings):
         return f"{self.folder} (conditions: {len(self.conditions):,}, trainings: {size(self.every):,})"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """Two aligned conditions: `name` in words, rates of the runs compared, their difference (B minus A).
 
-    `same` says that they are the same trainings, in which case `p_holm` is just `p`; `unpaired` says why they are
+    `same` says that they are the same trainings, in which case `p_holm` is not adjusted; `unpaired` says why they are
     not paired, and is empty if they are. `traps` tells how many runs of each end in which trap.
     """
 
@@ -70,7 +68,6 @@ class Row:
     a: Rate
     b: Rate
     difference: Difference
-    p: float
     p_holm: float
     same: bool
     unpaired: str
@@ -91,8 +88,7 @@ class Row:
         return not self.same and self.p_holm < SIGNIFICANT
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What `compare_folders` finds.
 
     `differences` are (what, in A, in B); `changed` the fields that differ between aligned conditions that are not the
@@ -129,8 +125,8 @@ def compare_folders(first: Path, second: Path) -> Comparison:
     every = [*a.conditions.values(), *b.conditions.values()]
     moving = [name for name in FIELDS if len({fields[name] for fields in every}) > 1]
     rows = [_row(_name(a.conditions[x], b.conditions[y], moving), a, x, b, y) for x, y in pairs]
-    adjusted = iter(holm([row.p for row in rows if not row.same]))
-    rows = [row if row.same else replace(row, p_holm=float(next(adjusted))) for row in rows]
+    adjusted = iter(holm([row.p_holm for row in rows if not row.same]))
+    rows = [row if row.same else row._replace(p_holm=float(next(adjusted))) for row in rows]
     checked, broken, example = _check(a, b, moving)
     alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
     return Comparison(a, b, what_differs(a, b), changed, rows, alone, checked, broken, example)
@@ -174,9 +170,9 @@ def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
         from scipy.stats import fisher_exact  # which takes longer than all else
 
         p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in rates]))[1])
-        return Row(name, *rates, unpaired(*rates), p, p, False, why, _traps(a, x, b, y))
+        return Row(name, *rates, unpaired(*rates), p, False, why, _traps(a, x, b, y))
     first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
-    return Row(name, first, second, pair, pair.p, pair.p, x == y, "", _traps(a, x, b, y))
+    return Row(name, first, second, pair, pair.p, x == y, "", _traps(a, x, b, y))
 
 
 def _traps(a: Side, x: str, b: Side, y: str) -> str:

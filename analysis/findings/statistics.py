@@ -18,9 +18,7 @@ NORMAL = NormalDist().inv_cdf(1 - ALPHA / 2)
 SIGNIFICANT = 0.05  # below this an adjusted p tells of a difference
 VAGUE = 0.5  # an interval as wide as this tells nothing
 
-RESAMPLES, CLUSTERS = 2_000, 1_000
-"""Bootstrap samples, and the clusters that are drawn for one: seeds, or blocks of seeds where there are more."""
-
+RESAMPLES, CLUSTERS = 2_000, 1_000  # bootstrap samples, and clusters drawn for one: seeds, or blocks if there are more
 Reals = NDArray[np.float64]
 
 

@@ -10,9 +10,8 @@ are the same seeds under each intervention, which are compared within seeds. A r
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,8 +57,7 @@ def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
     return Rate(math.nan, math.nan, math.nan, share.n) if together or share.high - share.low >= 1 else share
 
 
-@dataclass(frozen=True)
-class Freed:
+class Freed(NamedTuple):
     """One intervention in the stuck runs of one condition: how many it frees, and against each control.
 
     `row` holds the condition's fields; `p_holm` is adjusted over all that are found with it; `dead` says of how many
@@ -71,7 +69,7 @@ class Freed:
     rate: Rate
     against: dict[str, Paired]
     dead: int = 0
-    p_holm: dict[str, float] = field(default_factory=dict)
+    p_holm: Mapping[str, float] = {}
 
 
 def fields_of(trials: pd.DataFrame) -> list[str]:
@@ -81,26 +79,26 @@ def fields_of(trials: pd.DataFrame) -> list[str]:
 
 
 def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trainings under a rescue, with `intervention`; the slope is that of the first start alone."""
+    """The trainings under a rescue, with `intervention`, in order; the slope is that of the first start alone."""
     part, usual = trials[trials["rescue"].notna().to_numpy(bool)], FIELDS["slope"].default
-    name, slope = part["rescue"].astype("str"), part["slope"].astype(float)
+    name, slope, order = part["rescue"].astype("str"), part["slope"].astype(float), [*FIELDS["rescue"].entries]
     texts = name.mask((name == "leaky") & (slope != usual), name + " " + slope.map("{:g}".format))
-    return part.assign(intervention=texts, slope=slope.where(part["activation"] == "leaky_relu", usual))
+    found = sorted(texts.unique(), key=lambda text: (order.index(text.split()[0]), text))
+    slope = slope.where(part["activation"] == "leaky_relu", usual)
+    return part.assign(intervention=pd.Categorical(texts, found, ordered=True), slope=slope)
 
 
 def interventions(trials: pd.DataFrame) -> list[str]:
     """The interventions that occur, in their order."""
-    order = [*FIELDS["rescue"].entries]
-    return sorted(_rescues(trials)["intervention"].unique(), key=lambda text: (order.index(text.split()[0]), text))
+    return [*_rescues(trials)["intervention"].cat.categories]
 
 
 def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
     """Each condition with runs that were stuck, and which of them got free: a row a seed, a column an intervention."""
-    order = interventions(trials)
     every = _rescues(trials).assign(freed=lambda each: (each["outcome"] == "solved").to_numpy(bool))
     for row, part in slices(every[is_stuck(every, "outcome_before")], fields_of(trials)):
         table = part.pivot(index="seed", columns="intervention", values="freed")  # noqa: PD010 - no average
-        yield row, table[[name for name in order if name in table]].astype("boolean")
+        yield row, table.astype("boolean")
 
 
 def freed(trials: pd.DataFrame) -> list[Freed]:
@@ -123,7 +121,7 @@ def _freed(row: pd.Series, table: pd.DataFrame, name: str, controls: Iterable[st
 def _adjusted(every: Iterable[Freed]) -> list[Freed]:
     found = list(every)
     adjusted = iter(holm([pair.p for each in found for pair in each.against.values()]))
-    return [replace(each, p_holm={control: float(next(adjusted)) for control in each.against}) for each in found]
+    return [each._replace(p_holm={control: float(next(adjusted)) for control in each.against}) for each in found]
 
 
 def redrawn(trials: pd.DataFrame) -> list[Freed]:

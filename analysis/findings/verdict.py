@@ -11,8 +11,7 @@ rule is put to; elsewhere it is undecided, and nothing is said of that. A verdic
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,8 +31,7 @@ ALMOST_SURELY, MOST_DRAWS, MOST_PLACES = 0.95, 20, 3
 ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)  # the success rate at which `MOST_DRAWS` draws make a success `LIKELY`
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A claim of the article and its rule.
 
     `cases` makes, of trials, their summary and the seeds that they solved, a row for each case that the rule is put to:
@@ -54,8 +52,7 @@ class Claim:
     of_stuck: bool = False
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A claim, the rule, the number that was measured, and the answers; `kind` is of `KINDS_OF`, partly, or open."""
 
     number: str
@@ -133,7 +130,7 @@ def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."
 PAIRED = "Yes where it is solved more often, no where less (exact McNemar test, the same seeds)."
-CLAIMS = (
+CLAIMS = (  # in the article's order; the third is two
     Claim("1", "The stuck runs are in a local minimum.", ABOVE.format("half"),
           "Share of the stuck runs that rest at a certified minimum",
           lambda _trials, summary, _solved: _rates(resting(summary), "lowest", "n", 0.5),
@@ -154,7 +151,6 @@ CLAIMS = (
     Claim("5", "Drawing again helps.", ABOVE.format(f"{ENOUGH:.3f}, where {MOST_DRAWS} draws are enough"),
           "Success of one draw", lambda _trials, summary, _solved: _rates(summary, "solved", "n", ENOUGH), "", _needed),
 )  # fmt: skip
-"""The article's claims, in its order; the third is two."""
 
 
 def verdicts(trials: pd.DataFrame, summary: pd.DataFrame, solved: Solved) -> list[Verdict]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.data.door import own_folder, write_text
 from analysis.entry import FOLDER, RunError, command
+from analysis.report import read_results
 from analysis.report_parts import pages
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ def write_notebooks(folder: Path) -> list[Path]:
     FolderError for what is no result folder, RunError for a notebook that fails, OSError where none can be written.
     """
     import nbformat
-
-    from analysis.report import read_results
 
     study = read_results(folder).manifest["study"]
     output = own_folder(folder / "notebooks")

@@ -2,9 +2,8 @@
 
 import itertools
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
@@ -26,8 +25,7 @@ PAIRED = "Differences are paired by run (Newcombe's 95 % interval; McNemar's exa
 NONE, ARROW = "\N{EM DASH}", "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW} "
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table: a title, what its columns mean, and its cells as text.
 
     The first column names the row. `kept` says how many columns stay in view when the others scroll, `prose` that
@@ -44,15 +42,14 @@ class Table:
 
     @classmethod
     def of(
-        cls, title: str, note: str, heads: Sequence[str], things: Any, cells: Callable[[Any], list[str]], kept: int = 1
-    ) -> Self:
+        cls, title: str, note: str, heads: Sequence[str], things: Sequence[Any], cells: Callable[[Any], list[str]],
+        kept: int = 1,
+    ) -> Self:  # fmt: skip
         """A table with a row of `cells` for each thing; of many things `MOST_ROWS`, evenly spread, as the note says."""
-        places, n = few(range(len(things)), MOST_ROWS), len(things)
-        frame = isinstance(things, pd.DataFrame)
-        shown = things.iloc[places].to_dict("records") if frame else [things[place] for place in places]
-        if len(places) < n:
-            note += f" Shown are {len(places):,} of {n:,} rows, evenly spread; summary.csv has every condition."
-        return cls(title, note, heads, [cells(each) for each in shown], kept)
+        shown, n = few(things, MOST_ROWS), len(things)
+        if len(shown) < n:
+            note += f" Shown are {len(shown):,} of {n:,} rows, evenly spread; summary.csv has every condition."
+        return cls(title, note, heads, [*map(cells, shown)], kept)
 
     @property
     def reach(self) -> float:
@@ -69,13 +66,13 @@ class Table:
         names = "; ".join(head for head, keep in zip(self.heads, kept, strict=True) if not keep)
         note = f"{self.note} Left out, since they would be empty: {names}."
         heads, *rows = ([*itertools.compress(cells, kept)] for cells in (self.heads, *self.rows))
-        return replace(self, note=note, heads=heads, rows=rows)
+        return self._replace(note=note, heads=heads, rows=rows)
 
 
-def _named(table: pd.DataFrame, fields: Sequence[str]) -> tuple[pd.DataFrame, str]:
+def _named(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[dict[Hashable, Any]], str]:
     """Conditions with their names, which leave out what is usual where there are many fields, and what that is."""
     names, usual = row_names(table, fields)
-    return table.assign(name=names), f" {usual}" if usual else ""
+    return table.assign(name=names).to_dict("records"), f" {usual}" if usual else ""
 
 
 def conditions_table(found: Findings) -> Table:
@@ -123,7 +120,7 @@ def causes_table(found: Findings) -> Table:
         "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause"
         f"{of_dead if runs else '.'}{unsaid}{usual}",
         ["condition", "stuck, of runs", "no dead unit", *(CAUSES[name] for name in STUCK_CAUSES), "saved"],
-        named.query("stuck > 0"), cells,
+        [row for row in named if row["stuck"]], cells,
     ).without_zeros()  # fmt: skip
 
 

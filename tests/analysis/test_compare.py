@@ -129,9 +129,10 @@ def test_other_seeds_are_compared_unpaired(finished: Run) -> None:
     a = finished(*EPOCHS, folder="a")
     b = finished(*EPOCHS, "seeds.start=15", folder="b")  # five seeds of twenty in both
     found = compare_folders(a, b)
+    counts = [[[rate.count, rate.n - rate.count] for rate in (row.a, row.b)] for row in found.rows]
+    exact = holm([fisher_exact(each)[1] for each in counts])
+    assert [row.p_holm for row in found.rows] == pytest.approx(exact)
     for row in found.rows:
-        counts = [[rate.count, rate.n - rate.count] for rate in (row.a, row.b)]
-        assert row.p == pytest.approx(fisher_exact(counts)[1])
         assert row.how == "unpaired: 20 runs in A, 20 in B"
         assert not row.same
     assert f"Not paired: 4 of 4, since {FEW_SHARED}." in sentences(found)
