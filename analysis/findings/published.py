@@ -13,9 +13,9 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,8 +31,7 @@ AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run her
 TOO_FEW = "too few runs to tell"
 
 
-@dataclass(frozen=True)
-class Beside:
+class Beside(NamedTuple):
     """A published figure beside ours.
 
     `theirs` is the share they report, None where the source has only words (`says`), `solved` and `stuck` are ours,

@@ -1,7 +1,5 @@
 """The notebooks, executed on a result folder, as .ipynb and as HTML, one file: `python -m analysis.notebooks DIR`."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re
@@ -9,15 +7,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analysis.data.door import own_folder, write_text
 from analysis.entry import FOLDER, RunError, command
 from analysis.report import read_results
 from analysis.report_parts import pages
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -26,6 +21,8 @@ PARAMETERS = 'folder = ".."  # the result folder; name another one, or where it 
 """The cell tagged `parameters`: executed notebooks lie in DIR/notebooks, and can be executed there again."""
 
 CELL_SECONDS = 600
+
+NotebookNode = Any  # of nbformat, which takes long to import
 
 
 def write_notebooks(folder: Path) -> list[Path]:
@@ -49,7 +46,7 @@ def read_script(path: Path) -> NotebookNode:
     """A percent script as a notebook, its parameters set; the same script gives the same notebook."""
     import jupytext
 
-    notebook: NotebookNode = jupytext.read(path, fmt="py:percent")
+    notebook = jupytext.read(path, fmt="py:percent")
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for number, cell in enumerate(notebook.cells):
