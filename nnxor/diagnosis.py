@@ -4,13 +4,12 @@ The rules of outcomes, in the order in which they are applied here, and what the
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor import engines
 from nnxor.arithmetic.networks import Ending, any_active, ending, preactivations
+from nnxor.arrays import Array, Ints, Mask, Texts, Values
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained
 from nnxor.landscape import regions
@@ -21,11 +20,7 @@ from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
 from nnxor.quench import EPOCHS, calm, quench
 
-Columns = dict[str, NDArray[Any]]
-Texts = NDArray[np.str_]
-Mask = NDArray[np.bool_]
-Array = NDArray[np.float64]
-Counts = NDArray[np.int32]
+Columns = dict[str, Values]
 
 OUTCOMES = (  # `stuck` alone is that of traps without a name
     "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
@@ -77,7 +72,7 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     }
 
 
-def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64]:
+def _accuracy(condition: Condition, y: list[Values]) -> Array:
     """The share of the examples that are predicted on their side of the middle between the targets, (R,)."""
     task = condition.task
     middle = condition.numpy_dtype.type(task.middle)
@@ -88,7 +83,7 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
     return np.asarray(np.sum(right, axis=0) / task.n_examples)
 
 
-def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
+def _merged(condition: Condition, y: list[Values], stuck: Mask) -> Texts:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
     task = condition.task
     groups, kind = merged_rows([row[stuck] for row in y], task.targets, MERGE_TOLERANCE * task.spread)
@@ -98,14 +93,14 @@ def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_
     return merged
 
 
-def _patterns(z: list[NDArray[Any]]) -> NDArray[np.bytes_]:
+def _patterns(z: list[Values]) -> Values:
     """Activation patterns, e.g. b'1000 0110': a bit a row, a word a unit."""
     text = np.pad((np.stack(z).T > 0) + np.uint8(ord("0")), ((0, 0), (0, 0), (0, 1)), constant_values=ord(" "))
     flat = np.ascontiguousarray(text.reshape(len(text), -1)[:, :-1])
     return flat.view(f"S{flat.shape[1]}")[:, 0]
 
 
-def _cause(condition: Condition, outcome: Texts, live_start: Counts, live: Counts, linear: Counts) -> Texts:
+def _cause(condition: Condition, outcome: Texts, live_start: Ints, live: Ints, linear: Ints) -> Texts:
     needed = condition.task.units or 1
     if not condition.units.can_die:  # a leaky unit below 0 is a line, not dead, and one alone may do
         needed = 1

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from nnxor import engines
+from nnxor.arrays import Floats, Values
 from nnxor.condition import FIELDS, Condition, fitting, users
 from nnxor.diagnosis import diagnose as diagnosed
 from nnxor.engines import engine_numpy
@@ -47,8 +48,8 @@ class Run:
 
     condition: Condition
     seed: int | None
-    start: dict[str, NDArray[np.floating]]
-    weights: dict[str, NDArray[np.floating]]
+    start: dict[str, Floats]
+    weights: dict[str, Floats]
     row: dict[str, Any]
 
     def __str__(self) -> str:
@@ -73,7 +74,7 @@ class Run:
         return [Unit(*unit) for unit in zip(before, after, states, strict=True)]
 
     @cached_property
-    def losses(self) -> NDArray[np.floating]:
+    def losses(self) -> Floats:
         """The loss of each epoch before its update, then the final one: shape (epochs + 1,), in the dtype.
 
         Worked out when first asked for, epoch by epoch: a second or two for 10,000 epochs. A rescue is left out.
@@ -168,7 +169,7 @@ def _shipped(name: str, value: Any) -> Any:
     return SHIPPED[name](value, yaml.safe_load(folder.joinpath(f"{value}.yaml").read_text(encoding="utf-8")))
 
 
-def _row(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def _row(columns: Mapping[str, Values]) -> dict[str, Any]:
     """The one training in a batch, in plain values."""
     row: dict[str, Any] = {}
     for name, values in columns.items():

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor import engines
 from nnxor.arithmetic.epoch import Rules
 from nnxor.arithmetic.networks import ending
+from nnxor.arrays import Array
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 
@@ -26,7 +26,7 @@ def calm(condition: Condition) -> Condition:
     return replace(condition, rescue=None, recycle_every=None, optimizer="gd", batch_size=None, dtype="float64")
 
 
-def quench(condition: Condition, weights: Weights, times: int = 1) -> tuple[Weights, NDArray[np.float64]]:
+def quench(condition: Condition, weights: Weights, times: int = 1) -> tuple[Weights, Array]:
     """The weights of R networks of a condition after a quench, so many times as long, and each one's step, (R,)."""
     onward = replace(calm(condition), epochs=times * EPOCHS)
     start = weights.astype(onward.numpy_dtype)
@@ -37,7 +37,7 @@ def quench(condition: Condition, weights: Weights, times: int = 1) -> tuple[Weig
     return start, step
 
 
-def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
+def stable_step(condition: Condition, weights: Weights) -> Array:
     """A power of two at most 1 over a bound on the largest eigenvalue of each network's Hessian, shape (R,).
 
     The bound sums, over the rows, the squared gradients of the output (the trace of the Gauss–Newton matrix) and bounds

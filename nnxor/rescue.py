@@ -10,8 +10,8 @@ under plain full-batch gradient descent is the placebo the same, bit for bit, as
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nnxor.arrays import Mask
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Trace, Train, Trained
@@ -41,7 +41,7 @@ def rescue(
     return end, columns
 
 
-def is_stuck(columns: Columns) -> NDArray[np.bool_]:
+def is_stuck(columns: Columns) -> Mask:
     """Which trainings are stuck, shape (R,)."""
     return np.char.startswith(columns["outcome"], "stuck")
 

@@ -19,9 +19,9 @@ from math import inf, nan
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import Number, absolute, exponent, maximum, minimum, power_of_two, rounded, sqrt, where
+from nnxor.arrays import Array
 
 
 class Constants(NamedTuple):
@@ -268,7 +268,7 @@ def normal_quantile(p: Number) -> Number:
     return where(absolute(q) <= MIDDLE, _middle(q), where(q < 0.0, -beyond, beyond))
 
 
-def normal_quantiles(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def normal_quantiles(p: Array) -> Array:
     """`normal_quantile` of an array of probabilities between 0 and 1, the tails computed only where they are needed."""
     q = p - 0.5
     result = _middle(q)

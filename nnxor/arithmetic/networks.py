@@ -10,27 +10,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import Row, Rules, gradients, preactivation, rows_of
 from nnxor.arithmetic.numbers import in_order, some
+from nnxor.arrays import Floats, Mask
 from nnxor.network.draws import PARAMETERS, Weights
 
 if TYPE_CHECKING:
     from nnxor.condition import Condition
     from nnxor.network.tasks import Task
 
-Array = NDArray[np.floating]
-
 
 @dataclass(frozen=True)
 class Look:
     """What networks do on all rows."""
 
-    z: list[Array]  # pre-activations, row by row
-    y: list[Array]  # predictions, row by row
-    loss: Array  # (R,)
-    solved: NDArray[np.bool_]  # whether the success rule holds, (R,)
+    z: list[Floats]  # pre-activations, row by row
+    y: list[Floats]  # predictions, row by row
+    loss: Floats  # (R,)
+    solved: Mask  # whether the success rule holds, (R,)
     gradient: Weights  # of the loss with respect to every parameter
 
 
@@ -56,17 +54,17 @@ class Networks:
         return Look(z, y, loss, rules.solved(loss, fine), gradient)
 
 
-def preactivations(condition: Condition, weights: Weights) -> list[Array]:
+def preactivations(condition: Condition, weights: Weights) -> list[Floats]:
     """Pre-activation of every unit, one array (H, R) a row of the task."""
     return [preactivation(row.inputs, weights.W1, weights.b1) for row in rows_of(condition.task, condition)]
 
 
-def any_active(condition: Condition, z: list[Array]) -> NDArray[np.bool_]:
+def any_active(condition: Condition, z: list[Floats]) -> Mask:
     """Whether a unit is alive: pre-activation above 0 on some row; shape (H, R). Smooth units always are."""
     return np.ones(z[0].shape, np.bool_) if condition.smooth else np.asarray(some(row > 0 for row in z))
 
 
-def alive(condition: Condition, weights: Weights) -> NDArray[np.bool_]:
+def alive(condition: Condition, weights: Weights) -> Mask:
     """Whether each unit is alive, shape (H, R)."""
     with np.errstate(all="ignore"):
         return any_active(condition, preactivations(condition, weights))
@@ -76,8 +74,8 @@ def alive(condition: Condition, weights: Weights) -> NDArray[np.bool_]:
 class Ending(Look):
     """R networks at their final parameters; loss and `norm` (of the gradient) are NaN where not all is `finite`."""
 
-    norm: Array
-    finite: NDArray[np.bool_]
+    norm: Floats
+    finite: Mask
 
 
 def ending(condition: Condition, weights: Weights) -> Ending:

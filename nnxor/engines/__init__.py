@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nnxor.arrays import Array, Ints, Wholes
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS
@@ -38,14 +38,14 @@ class Trace(NamedTuple):
     settled_epoch, period: `nnxor.engines.cycles` says what they are; −1 where that is not known.
     """
 
-    last_unsolved: NDArray[np.int32]
-    first_death: NDArray[np.int32]
-    revived: NDArray[np.int32]
-    tail: NDArray[np.float64]
-    settled_epoch: NDArray[np.int32]
-    period: NDArray[np.int32]
+    last_unsolved: Ints
+    first_death: Ints
+    revived: Ints
+    tail: Array
+    settled_epoch: Ints
+    period: Ints
 
-    def take(self, networks: NDArray[np.integer] | slice) -> Trace:
+    def take(self, networks: Wholes | slice) -> Trace:
         """The trainings chosen along the last axis."""
         return Trace._make(array[..., networks] for array in self)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
 from nnxor.arithmetic.numbers import where
+from nnxor.arrays import Values
 from nnxor.condition import Condition
 from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Cell, Machine, Value, vector_bytes
 from nnxor.network.minibatches import GAMMA, mix, steps_of
@@ -57,7 +57,7 @@ class Plan:
         self.betas = [getattr(condition, name) for name in self.rules.optimizer.powers]
         self.batch, self.sizes = condition.batch_size or 0, steps_of(self.task.n_rows, condition.batch_size)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Values]:
         """Arrays that a kernel keeps for itself, in the condition's dtype where no other is said."""
         condition, n, steps = self.condition, len(self.rows), len(self.sizes)
         units, state = condition.hidden, (condition.n_parameters * (1 + self.rules.optimizer.memory), LANES)
@@ -82,7 +82,7 @@ class Plan:
             "scratch": self._aligned(units + 1, n, self.width),  # scores, and activations of each unit
         }
 
-    def _aligned(self, *shape: int, dtype: Any = None) -> NDArray[Any]:
+    def _aligned(self, *shape: int, dtype: Any = None) -> Values:
         """Zeros that begin where a line of the cache does."""
         kind = np.dtype(dtype or self.dtype)
         size = int(np.prod(shape)) * kind.itemsize

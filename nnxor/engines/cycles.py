@@ -24,17 +24,15 @@ found by bisection between two checkpoints.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nnxor.arrays import Floats, Ints, Mask, Wholes
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.network.optimizers import OPTIMIZERS
 
-Table = NDArray[np.floating]
-Numbers = NDArray[np.integer]
-Whole = NDArray[np.int32]
-Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
-Holds = Callable[[Table, Numbers], NDArray[np.bool_]]  # of states, and of their places among the trainings asked about
+Table = Floats
+Advance = Callable[[Table, Wholes], Table]  # the states that many epochs later, a number for each column
+Holds = Callable[[Table, Wholes], Mask]  # of states, and of their places among the trainings asked about
 ROOM = 2**25  # bytes, about, for states at the checkpoints; more trainings go in parts: more would be mapped anew
 SHORTEST = 64  # epochs between the first checkpoints, and for which they are watched
 
@@ -54,7 +52,7 @@ def watched(checkpoint: int) -> int:
     return stretch(checkpoint) if checkpoint < 1024 else stretch(checkpoint) // 8
 
 
-def schedule(condition: Condition) -> Numbers:
+def schedule(condition: Condition) -> Wholes:
     """All checkpoints of a training, and its end; where nothing repeats, those at which units are redrawn."""
     checkpoint, found = 0, []
     while checkpoint < condition.epochs:
@@ -88,19 +86,19 @@ def to_weights(condition: Condition, table: Table) -> Weights:
     return Weights(W1.reshape(d, hidden, -1), b1, W2, b2[0])
 
 
-def same(one: Table, other: Table) -> NDArray[np.bool_]:
+def same(one: Table, other: Table) -> Mask:
     """Whether all numbers of a column are the same, and none is NaN; shape (R,)."""
     return np.asarray((one == other).all(axis=0))
 
 
-def in_order(table: Table, units: Numbers) -> Table:
+def in_order(table: Table, units: Wholes) -> Table:
     """The table with units put back into the training's order; column r holds unit `units[h, r]` at place h."""
     result, parts = table.copy(), ((len(table) - 1) // len(units), *units.shape)
     np.put_along_axis(result[:-1].reshape(parts), units[None].astype(np.intp), table[:-1].reshape(parts), axis=1)
     return result
 
 
-def live_first(table: Table, units: Numbers, alive: NDArray[np.bool_], columns: Numbers) -> tuple[Table, Numbers]:
+def live_first(table: Table, units: Wholes, alive: Mask, columns: Wholes) -> tuple[Table, Wholes]:
     """The chosen columns with their live units first: the table and its units (see `in_order`)."""
     (hidden, n), alive = units.shape, alive.take(columns, axis=1)
     place = np.where(alive, alive.cumsum(axis=0), alive.sum(axis=0) + (~alive).cumsum(axis=0)) - 1
@@ -114,7 +112,7 @@ def live_first(table: Table, units: Numbers, alive: NDArray[np.bool_], columns: 
 class History:
     """States of trainings at the checkpoints, as far as they were run; units come back in the training's order."""
 
-    def __init__(self, checkpoints: Numbers, start: Table, units: Numbers | None = None) -> None:
+    def __init__(self, checkpoints: Wholes, start: Table, units: Wholes | None = None) -> None:
         """Room for the states at the checkpoints (the last is the end), from table and units of the start."""
         self.checkpoints = checkpoints
         n_checkpoints, n = len(self.checkpoints) - 1, start.shape[1]
@@ -123,7 +121,7 @@ class History:
         self._column = np.zeros((n_checkpoints, n), np.int32)
         self.latest = -1  # the number of the checkpoint whose states were kept last
 
-    def keep(self, states: Table, trainings: Numbers, units: Numbers | None = None) -> None:
+    def keep(self, states: Table, trainings: Wholes, units: Wholes | None = None) -> None:
         """Keep the states of the next checkpoint, with the order of their units: column j is that of trainings[j]."""
         self.latest += 1
         self._states[self.latest, :, : len(trainings)] = states
@@ -131,19 +129,19 @@ class History:
         if self._units is not None and units is not None:
             self._units[self.latest, :, : len(trainings)] = units
 
-    def at(self, number: Numbers, trainings: Numbers) -> Table:
+    def at(self, number: Wholes, trainings: Wholes) -> Table:
         """The states of trainings, each at a checkpoint of its own (the number of it)."""
         columns = self._column[number, trainings]
         states = np.ascontiguousarray(self._states[number, :, columns].T)
         return states if self._units is None else in_order(states, self._units[number, :, columns].T)
 
-    def before(self, epochs: Numbers) -> tuple[Numbers, Whole]:
+    def before(self, epochs: Wholes) -> tuple[Wholes, Ints]:
         """The number of the last checkpoint before each epoch, and how long before it is."""
         number = np.searchsorted(self.checkpoints, epochs) - 1
         return number, (epochs - self.checkpoints[number]).astype(np.int32)
 
 
-def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Whole, Whole]:
+def settled(history: History, returned: Wholes, advance: Advance) -> tuple[Ints, Ints]:
     """From which epoch on each training repeats, and its period; −1 where `returned` is.
 
     returned: the epoch at which it was back in the state of the last checkpoint, for the first time.
@@ -168,7 +166,7 @@ def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Whol
     return first, period
 
 
-def first_time(history: History, number: Numbers, trainings: Numbers, holds: Holds, advance: Advance) -> Numbers:
+def first_time(history: History, number: Wholes, trainings: Wholes, holds: Holds, advance: Advance) -> Wholes:
     """The epoch from which on something holds for good: not yet at checkpoint `number`, but at the next."""
     states, begin = history.at(number, trainings), history.checkpoints[number]
     span = history.checkpoints[number + 1] - begin

@@ -18,13 +18,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic import networks
+from nnxor.arrays import Array, Mask, Wholes
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, RETURNED, REVIVED, Plan
-from nnxor.engines.cycles import History, Numbers, Table, first_state, in_order, live_first, to_weights
+from nnxor.engines.cycles import History, Table, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner, read_cycles
@@ -75,7 +75,7 @@ class _Run:
         self.stream = np.pad(streams(seeds), padding)
         n, hidden = self.table.shape[1], condition.hidden
         self.trainings, self.n_filled, self.width = np.arange(n), len(seeds), np.full(n // LANES, hidden)
-        self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
+        self.units: Wholes = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
         alive = networks.alive(condition, to_weights(condition, self.table))
         marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)
@@ -123,7 +123,7 @@ class _Run:
         if last <= self.runner.tail_start and self.condition.repeats:
             self._pack_anew(last)
 
-    def _known(self) -> NDArray[np.bool_]:
+    def _known(self) -> Mask:
         """Which trainings are finished: those that repeat, have diverged, or are padding."""
         over = (self.notes[RETURNED] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])
         return np.asarray(over | (self.trainings >= len(self.seeds)))
@@ -144,16 +144,16 @@ class _Run:
             self._keep(stay)
             self.n_filled = len(stay)
 
-    def _widest(self, n_live: Numbers) -> Numbers:
+    def _widest(self, n_live: Wholes) -> Wholes:
         """The most live units of any training, block by block."""
         return np.asarray(n_live.reshape(-1, LANES).max(axis=1, initial=0), np.int64)
 
-    def note(self, columns: Numbers) -> None:
+    def note(self, columns: Wholes) -> None:
         """Note what is known of trainings."""
         for done, now in zip(self.done, (self.table, self.units, self.notes, self.tail), strict=True):
             done[:, self.trainings[columns]] = now[:, columns]
 
-    def _keep(self, columns: Numbers) -> None:
+    def _keep(self, columns: Wholes) -> None:
         """Run only these on, in this order."""
         self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
         alive = self.notes[N_NOTES:] & ALIVE > 0
@@ -167,7 +167,7 @@ class _Run:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.stream = self.stream[columns]
 
-    def find_deaths(self, first_death: Numbers) -> None:
+    def find_deaths(self, first_death: Wholes) -> None:
         """The first epoch with more units dead than before, where only the checkpoint before it is known."""
         died = np.flatnonzero(first_death > 0)
         if len(died) and not self.condition.followed:
@@ -177,7 +177,7 @@ class _Run:
                 self.history, at, died, lambda states, chosen: n_dead(states) > before[chosen], self.runner
             )
 
-    def finish_cycles(self, returned: Numbers, final: Table, last_unsolved: Numbers, tail: NDArray[np.float64]) -> None:
+    def finish_cycles(self, returned: Wholes, final: Table, last_unsolved: Wholes, tail: Array) -> None:
         """Enter final states, last unsolved epochs and tails of those on a cycle; run even for none, to compile it."""
         runner, epochs = self.runner, self.condition.epochs
         on = np.flatnonzero((returned > 0) & (returned <= runner.tail_start))
@@ -190,6 +190,6 @@ class _Run:
         final[:, on] = runner(at_tail, (epochs - runner.tail_start) % period)
 
 
-def _cost(width: Numbers) -> float:
+def _cost(width: Wholes) -> float:
     """What an epoch takes, about, in live units of a block."""
     return float((OUTPUT + width).sum())

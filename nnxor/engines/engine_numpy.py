@@ -10,9 +10,10 @@ import numpy as np
 
 from nnxor.arithmetic.epoch import Row, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
+from nnxor.arrays import Wholes
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained, cycles, joined
-from nnxor.engines.cycles import History, Numbers, Table, first_state, to_table, to_weights
+from nnxor.engines.cycles import History, Table, first_state, to_table, to_weights
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
@@ -146,7 +147,7 @@ class Training:
         self.weights, *self._memories = (Weights(*parts) for parts in zip(*moved, strict=True))
 
 
-def advance(condition: Condition, table: Table, steps: Numbers) -> Table:
+def advance(condition: Condition, table: Table, steps: Wholes) -> Table:
     """The states that many epochs later, under full-batch training by an optimizer that needs no clock."""
     table, done = table.copy(), 0
     with np.errstate(all="ignore"):

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import Row, trained_rows
 from nnxor.arithmetic.networks import Look, Networks
+from nnxor.arrays import Floats, Wholes
 from nnxor.condition import Condition
 from nnxor.engines import Trained, joined
 from nnxor.engines.cycles import first_state
@@ -21,8 +21,6 @@ from nnxor.network.draws import Weights
 from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import Seeds, seeds_of
-
-Array = NDArray[np.floating]
 
 
 def network(condition: Condition, start: Weights) -> list[Layer]:
@@ -36,7 +34,7 @@ def network(condition: Condition, start: Weights) -> list[Layer]:
     ]
 
 
-def forward(layers: list[Layer], x: Array) -> Array:
+def forward(layers: list[Layer], x: Floats) -> Floats:
     """Predictions, shape (N, 1)."""
     for layer in layers:
         x = layer.forward(x)
@@ -44,8 +42,8 @@ def forward(layers: list[Layer], x: Array) -> Array:
 
 
 def loss_and_backward(
-    layers: list[Layer], condition: Condition, X: Array, T: Array, times: NDArray[np.int64] | None
-) -> tuple[float, list[Array]]:
+    layers: list[Layer], condition: Condition, X: Floats, T: Floats, times: Wholes | None
+) -> tuple[float, list[Floats]]:
     """The loss of some rows, and what each layer makes of them; leaves the gradients in the layers."""
     _, *outputs = accumulate(layers, lambda x, layer: layer.forward(x), initial=X)
     entry = LOSSES[condition.loss]
@@ -56,7 +54,7 @@ def loss_and_backward(
     return loss, outputs
 
 
-def train_epochs(layers: list[Layer], condition: Condition) -> Iterator[tuple[int, float, Array]]:
+def train_epochs(layers: list[Layer], condition: Condition) -> Iterator[tuple[int, float, Floats]]:
     """The article's loop, gradient descent over all rows: each epoch, its loss and predictions before its update."""
     dtype = condition.numpy_dtype
     X, T = condition.task.x(dtype), condition.task.t(dtype)[:, None]

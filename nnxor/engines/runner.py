@@ -2,20 +2,18 @@
 
 import ctypes
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import where
+from nnxor.arrays import Ints, Values, Wholes
 from nnxor.condition import Condition
 from nnxor.engines.block import ARRAYS, LANES, N_DEAD, N_NOTES, Plan
-from nnxor.engines.cycles import Numbers, Table
+from nnxor.engines.cycles import Table
 from nnxor.engines.kernel import text
 from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Machine, compiled
 from nnxor.protocol import TAIL_PARTS, tail_part
 
-Array = NDArray[Any]
 BYTES = ctypes.c_char * 0
 
 
@@ -30,7 +28,7 @@ class Runner:
         self._call, self._own = compiled(text(plan)), plan.arrays()
         self._places = [_place(array) for array in self._own.values()]
 
-    def run(self, first: int, ends: int | Numbers, n_filled: int, *, watch: bool, **given: Array) -> None:
+    def run(self, first: int, ends: int | Wholes, n_filled: int, *, watch: bool, **given: Values) -> None:
         """Train the first `n_filled` columns of a table from an epoch on, up to one for all or one of each block.
 
         given: arrays by their names in `nnxor.engines.block.ARRAYS`; a table and notes, of a multiple of `LANES`
@@ -46,20 +44,20 @@ class Runner:
             self.tail_start if "tail" in given else 2**62, max(self.part, 1), watch,
         )  # fmt: skip
 
-    def __call__(self, table: Table, steps: Numbers) -> Table:
+    def __call__(self, table: Table, steps: Wholes) -> Table:
         """The states that many epochs later."""
         return self._run(table, steps, 0)[0] if steps.any() else table
 
-    def losses(self, table: Table, steps: Numbers) -> Table:
+    def losses(self, table: Table, steps: Wholes) -> Table:
         """The losses of that many epochs, and whether each is unsolved, (epochs, 2, R); later ones are not defined."""
         return self._run(table, steps, int(steps.max(initial=0)))[1]
 
-    def n_dead(self, table: Table) -> Numbers:
+    def n_dead(self, table: Table) -> Wholes:
         """Dead units of each state."""
         *_, notes = self._run(table, np.zeros(table.shape[1], int), 0)
         return np.asarray(notes[N_DEAD])
 
-    def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table, NDArray[np.int32]]:
+    def _run(self, table: Table, steps: Wholes, n_losses: int) -> tuple[Table, Table, Ints]:
         """States, losses, and notes, of which only those on dead units count, and only where all go as far."""
         n = table.shape[1]
         alike = not n or bool((steps == steps[0]).all())
@@ -77,12 +75,12 @@ class Runner:
         return columns.take(back, axis=1), losses.take(back, axis=-1), notes
 
 
-def _place(array: Array | None) -> ctypes.Array[ctypes.c_char] | None:
+def _place(array: Values | None) -> ctypes.Array[ctypes.c_char] | None:
     """Where an array begins, null for none; the array must be contiguous."""
     return None if array is None else BYTES.from_buffer(array.data)
 
 
-def padded(array: Array) -> Array:
+def padded(array: Values) -> Values:
     """A copy with zeros at the end of its last axis, up to a multiple of `LANES`."""
     n = array.shape[-1]
     longer = np.zeros((*array.shape[:-1], -(-n // LANES) * LANES), array.dtype)
@@ -115,7 +113,7 @@ def _reading(dtype: np.dtype) -> str:
     return m.text()
 
 
-def read_cycles(losses: Table, period: Numbers, epochs: int, part: int, last_unsolved: Numbers, tail: Array) -> None:
+def read_cycles(losses: Table, period: Wholes, epochs: int, part: int, last_unsolved: Wholes, tail: Values) -> None:
     """Put in the sums of the tails (in parts of `part` epochs) and last unsolved epochs of trainings on their cycles.
 
     losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training

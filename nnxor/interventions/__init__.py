@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nnxor.arrays import Mask
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.entries import Settings, Uses
 from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.registry import Registry, registering
 
-Units = NDArray[np.bool_]
+Units = Mask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ What the kinds mean stands in docs/columns.md. No way leads along frozen paramet
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nnxor.arrays import Array, Mask, Wholes
 from nnxor.condition import Condition
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, derivatives, rows_are_convex
+from nnxor.landscape.curvature import Local, Problem, derivatives, rows_are_convex
 from nnxor.landscape.escape import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.recession import FAR, outward, saturated
 from nnxor.landscape.regions import APPROACH
@@ -68,7 +68,7 @@ def go_down(condition: Condition, weights: Weights) -> Weights:
     return problem.unpack(given)
 
 
-def _at_once(problem: Problem, networks: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+def _at_once(problem: Problem, networks: Wholes) -> list[Wholes]:
     """The networks in portions whose Hessians and Jacobians fit into memory."""
     n_parameters = len(problem.free)
     most = max(1, MOST_NUMBERS // (n_parameters * max(n_parameters, len(problem.x))))

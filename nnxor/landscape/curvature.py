@@ -12,14 +12,11 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import Rules
+from nnxor.arrays import Array, Mask
 from nnxor.condition import Condition
 from nnxor.network.draws import PARAMETERS, Weights
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 class Problem:

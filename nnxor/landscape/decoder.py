@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from nnxor.arrays import Array
 from nnxor.condition import Condition, fitting
 from nnxor.landscape.levels import Level, Rest, levels, merged_rows, merged_text
-from nnxor.landscape.regions import Array
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -116,7 +116,7 @@ def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> De
     else:
         text = f"These predictions are those of no trap of {loss}: the nearest, {trap}, is {distance:.3g} away in its "
         text += "worst row, so this is not a rest."
-        if groups := merged_rows(y[:, None], task.targets, tolerance)[0][0]:
+        if groups := merged_rows([*y[:, None]], task.targets, tolerance)[0][0]:
             text += f" Rows that share a wrong prediction: {merged_text(groups, task)}."
     return Decoded(level, loss, distance, matches, (rest,) if matches else (), complete, text)
 

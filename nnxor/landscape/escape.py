@@ -23,9 +23,9 @@ from typing import Self
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, numbers, row_losses, rows_are_convex
+from nnxor.arrays import Array, Mask, Texts, Wholes
+from nnxor.landscape.curvature import Local, Problem, numbers, row_losses, rows_are_convex
 
 KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # every verdict on a point
 ZERO = 1e-9  # slopes and errors up to this are 0, in units in which inputs, targets and row weights are at most 1
@@ -45,12 +45,12 @@ class Verdict:
     """
 
     problem: Problem
-    kind: NDArray[np.str_]  # one of `KINDS`, (R,)
-    reason: NDArray[np.str_]  # why it is unknown, in a few words, (R,)
+    kind: Texts  # one of `KINDS`, (R,)
+    reason: Texts  # why it is unknown, in a few words, (R,)
     theta: Array  # the polished parameters, far out where the kind is `infinity`, and unpolished where it is `shoulder`
     way: Array
-    unit: NDArray[np.int_]  # the hidden unit by which the loss gets lower, −1 for none, (R,)
-    row: NDArray[np.int_]  # the kink row that it crosses, −1 for none, (R,)
+    unit: Wholes  # the hidden unit by which the loss gets lower, −1 for none, (R,)
+    row: Wholes  # the kink row that it crosses, −1 for none, (R,)
     loss: Array  # at theta, (R,)
     radius: Array
 
@@ -61,7 +61,7 @@ class Verdict:
         kinds, reasons = np.full(n, "unknown", "U8"), np.full(n, reason, "U40")
         return cls(problem, kinds, reasons, theta, np.zeros_like(theta), unit, row, loss, radius)
 
-    def put(self, where: NDArray[np.int_], other: Self) -> None:
+    def put(self, where: Wholes, other: Self) -> None:
         """Replace the verdicts on some networks."""
         for field in fields(self)[1:]:
             getattr(self, field.name)[where] = getattr(other, field.name)
@@ -155,7 +155,7 @@ def _stationarity(local: Local) -> Array:
     return np.asarray(np.max(parts, axis=0))
 
 
-def _ways_down(local: Local) -> tuple[Array, Array, Array, NDArray[np.int_], Mask]:
+def _ways_down(local: Local) -> tuple[Array, Array, Array, Wholes, Mask]:
     """The steepest way down of every unit, across kinks where that is steeper than staying on them.
 
     Slope (R, H), ≤ 0; dv (R, H, K); how s must follow; the kink row crossed, −1 for none; whether all that is certain.

@@ -35,10 +35,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from nnxor.arrays import Array, Values, Wholes
 from nnxor.condition import Condition
-from nnxor.landscape.regions import CHUNK, Array, infimum
+from nnxor.landscape.regions import CHUNK, infimum
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -222,7 +222,7 @@ def _rest(f: Array, infinite: Array, task: Task, loss: str) -> Rest:
         y = np.where(infinite != 0, infinite > 0, 0.5 * (1 + np.tanh(f / 2)))
     y = np.round(y, 9) + 0.0
     wrong = tuple(np.flatnonzero(np.abs(y - t) > SAME).tolist())
-    return Rest(tuple(y.tolist()), merged_rows(y[:, None], t, SAME)[0][0], wrong, bool(infinite.any()))
+    return Rest(tuple(y.tolist()), merged_rows([*y[:, None]], t, SAME)[0][0], wrong, bool(infinite.any()))
 
 
 def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:
@@ -285,9 +285,7 @@ def is_xor_shaped(task: Task) -> bool:
     return rows[1][0] < rows[2][0] and bool((a + b == c + d).all()) and right * along != up * across
 
 
-def merged_rows(
-    y: Sequence[NDArray[Any]] | NDArray[Any], targets: Iterable[float], tolerance: float
-) -> tuple[list[Groups], NDArray[np.intp]]:
+def merged_rows(y: Sequence[Values], targets: Iterable[float], tolerance: float) -> tuple[list[Groups], Wholes]:
     """The ways in which rows share a wrong prediction, as groups of two or more, and which each network has, (R,).
 
     y: predictions row by row, (R,) each. What is within the tolerance is one number.

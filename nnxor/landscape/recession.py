@@ -18,7 +18,8 @@ from functools import lru_cache
 import numpy as np
 import scipy
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, row_losses
+from nnxor.arrays import Array, Mask
+from nnxor.landscape.curvature import Local, Problem, row_losses
 
 FAR = 30.0  # A row that is driven so far is fitted: its error is below 1e-12
 MOST_PAIRS = 256  # most pairs of rows whose order is looked at

@@ -11,16 +11,13 @@ computed in float64 by the protocol's operations in one fixed order, since outco
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import in_order
+from nnxor.arrays import Array, Floats, Mask
 from nnxor.condition import Condition
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 STEPS = 40  # Newton steps, of which 30 give ten digits
 RIDGE = 1e-10  # added to the Hessian's diagonal, as a share of its trace: spans overlap, and fitted rows no longer bend
@@ -30,7 +27,7 @@ CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 
 
 @np.errstate(all="ignore")
-def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
+def lowest(condition: Condition, z: list[Floats]) -> Array:
     """The infimum of the loss over each network's activation region, (R,), NaN if not known; z: (H, R) for each row."""
     there = np.ones_like(z[0], bool)  # a bit in front of a unit's pattern
     patterns = np.packbits(np.stack([there, *(row > 0 for row in z)]).transpose(2, 1, 0), axis=2)  # (R, H, 1 + N)

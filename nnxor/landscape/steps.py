@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, derivatives, numbers
+from nnxor.arrays import Array, Mask
+from nnxor.landscape.curvature import Local, Problem, derivatives, numbers
 
 ROUNDING = 1e-14  # Pre-activations nearer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 LEFT = 0.01  # A network that has lost this share of its loss has left its trap

@@ -23,13 +23,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
+from nnxor.arrays import Array
 from nnxor.network.inits_in_yaml import Init, Law
 from nnxor.network.tasks import Task
-
-Array = NDArray[np.float64]
 
 EXACT, SAMPLED = "exact", "stratified sampling (error: one standard error)"
 ROUNDING = 2e-14  # error granted to rounding in an exact law

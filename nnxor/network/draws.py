@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.random import Philox
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
+from nnxor.arrays import Array, Floats, Wholes
 from nnxor.network.inits_in_yaml import GivenWeights, Init
 from nnxor.protocol import ROOT_SEED
 
@@ -26,18 +26,16 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
 
 MOST_DRAWS = 1000  # how often a network is drawn for an initialization with a margin, before it is refused
-Array = NDArray[np.floating]
-Uniforms = NDArray[np.float64]
-Lots = tuple[list[Uniforms], Uniforms, Uniforms, Uniforms]
+Lots = tuple[list[Array], Array, Array, Array]
 
 
 class Weights(NamedTuple):
     """The parameters of R networks: W1 (D, H, R), b1 (H, R), W2 (H, R), b2 (R,)."""
 
-    W1: Array
-    b1: Array
-    W2: Array
-    b2: Array
+    W1: Floats
+    b1: Floats
+    W2: Floats
+    b2: Floats
 
     @property
     def n_networks(self) -> int:
@@ -48,21 +46,21 @@ class Weights(NamedTuple):
         """A copy in another dtype, with 0 for −0, whose sign engines need not agree on."""
         return Weights(*(array.astype(dtype) + dtype.type(0) for array in self))
 
-    def only(self) -> dict[str, Array]:
+    def only(self) -> dict[str, Floats]:
         """The parameters of the one network in a batch, by name: W1 (D, H), b1 (H,), W2 (H,), b2 ()."""
         return {name: array[..., 0] for name, array in self._asdict().items()}
 
-    def take(self, networks: NDArray[np.integer] | slice) -> Weights:
+    def take(self, networks: Wholes | slice) -> Weights:
         """The networks chosen along the last axis, copied."""
         return Weights(*(array[..., networks].copy() for array in self))
 
-    def put(self, networks: NDArray[np.integer], others: Weights) -> None:
+    def put(self, networks: Wholes, others: Weights) -> None:
         """Write other networks in the places of some of these."""
         for array, other in zip(self, others, strict=True):
             array[..., networks] = other
 
     @classmethod
-    def of(cls, W1: Array, b1: Array, W2: Array, b2: Array) -> Weights:
+    def of(cls, W1: Floats, b1: Floats, W2: Floats, b2: Floats) -> Weights:
         """Networks as others hold them: W1 (R, D, H), b1 (R, H), W2 (R, H) or (R, H, 1), b2 (R,) or (R, 1).
 
         The R may be left out of all of them where it is 1. ValueError names shapes that do not fit together.
@@ -84,7 +82,7 @@ class Weights(NamedTuple):
 PARAMETERS = Weights._fields  # the parameters of a network, in the order in which they always stand
 
 
-def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Uniforms:
+def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Array:
     """Four uniforms in (0, 1) for each of consecutive seeds, shape (seeds, 4), 52 bits each."""
     counter = (unit << 192) + (block << 128) + (again << 64) + seeds.start
     raw = Philox(key=ROOT_SEED, counter=counter).random_raw(4 * len(seeds))
@@ -119,7 +117,7 @@ def draw(
     return Weights(*arrays)  # no −0, whose sign engines need not agree on
 
 
-def _drawn(init: Init, seeds: range, n_inputs: int, hidden: int, again: int) -> list[Uniforms]:
+def _drawn(init: Init, seeds: range, n_inputs: int, hidden: int, again: int) -> list[Array]:
     """What the distributions give, in float64."""
     drawer = _of_numpy if init.generator == "numpy" else _of_philox
     of_inputs, of_biases, of_outputs, of_last = drawer(n_inputs, hidden, seeds, again)
@@ -171,7 +169,7 @@ def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weigh
     raise ValueError(f"init={c.init.name}: {MOST_DRAWS} draws of seed {rest[0]} do not keep the margin {margin:g}")
 
 
-def _given(init: GivenWeights, seeds: range, n_inputs: int, hidden: int) -> list[Uniforms]:
+def _given(init: GivenWeights, seeds: range, n_inputs: int, hidden: int) -> list[Array]:
     if init.size != (n_inputs, hidden) or seeds.stop > init.n_sets:
         raise ValueError(
             f"{init.name} holds {init.n_sets} sets for {init.size[0]} inputs and {init.size[1]} units; "

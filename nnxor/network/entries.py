@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.layers import Array, Elementwise, RowLoss, Rule
+from nnxor.arrays import Floats, Wholes
+from nnxor.network.layers import Elementwise, RowLoss, Rule
 from nnxor.network.tasks import Task
 from nnxor.registry import Registry, registering
 
@@ -61,7 +59,7 @@ class Activation(Uses):
     """
 
     told: ClassVar[tuple[str, ...]] = (*Uses.told, "smooth", "can_die")
-    readable: Callable[[Settings], tuple[Callable[[Array], Array], Rule]]
+    readable: Callable[[Settings], tuple[Callable[[Floats], Floats], Rule]]
     value: Callable[[Number, Settings], Number]
     back: Callable[[Number, Number, Number, Settings], Number]
     second: Callable[[Number, Number, Settings], Number]
@@ -113,7 +111,7 @@ class Loss(Uses):
     output: str | None = None
     elsewhere: tuple[str, ...] = ()
 
-    def layer(self, times: NDArray[np.int64] | None) -> RowLoss:
+    def layer(self, times: Wholes | None) -> RowLoss:
         """The readable layer, where the rows count so often."""
         return RowLoss(*self.readable, times)
 

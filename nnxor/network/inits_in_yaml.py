@@ -10,12 +10,10 @@ from operator import add, mul, sub, truediv
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.arithmetic.functions import normal_quantile, normal_quantiles
+from nnxor.arrays import Array, Floats
 from nnxor.checks import Check, choice, number, optional, show, switch
-
-Array = NDArray[np.float64]
 
 LARGEST = 1e30  # largest parameter of a distribution: its draws must be finite in float32, with room to train
 LONGEST_FORMULA = 200  # characters of a formula: enough for any, and too few to be nested deeper than Python can read
@@ -247,7 +245,7 @@ class GivenWeights:
 
     name: str
     digest: str
-    arrays: tuple[NDArray[np.float32], ...] = field(compare=False, repr=False)
+    arrays: tuple[Floats, ...] = field(compare=False, repr=False)
 
     @property
     def size(self) -> tuple[int, ...]:

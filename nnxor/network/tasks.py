@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+
+from nnxor.arrays import Floats, Wholes
 
 LARGEST, MOST_TIMES = 1e30, 10**6  # of the numbers in a row, and how often it may count
 
@@ -79,7 +80,7 @@ class Task:
         return max(self.targets) - min(self.targets) or 1.0
 
     @cached_property
-    def times(self) -> NDArray[np.int64]:
+    def times(self) -> Wholes:
         """How often each row counts, shape (N,)."""
         return np.array(self.multiplicities or (1,) * self.n_rows, np.int64)
 
@@ -97,11 +98,11 @@ class Task:
         """A short name a row: its bits ('01') for a two-input truth table, else its number."""
         return ("00", "01", "10", "11") if self.inputs == XOR.inputs else tuple(map(str, range(self.n_rows)))
 
-    def x(self, dtype: np.dtype) -> NDArray[np.floating]:
+    def x(self, dtype: np.dtype) -> Floats:
         """Inputs, shape (N, D)."""
         return np.array(self.inputs, dtype)
 
-    def t(self, dtype: np.dtype) -> NDArray[np.floating]:
+    def t(self, dtype: np.dtype) -> Floats:
         """Targets, shape (N,)."""
         return np.array(self.targets, dtype)
 
