@@ -121,7 +121,7 @@ def stuck_at_infinity(seeds: int = 300, **fields: object) -> tuple[Condition, We
     """Stuck runs of cross-entropy, which rest nowhere: weights, levels that they come down to, and certificates."""
     named = {"init": catalog.init("he"), **fields}
     condition = Condition(lr=0.5, loss="bce", output="sigmoid", **named)  # type: ignore[arg-type]
-    _, end, columns = vars(trials(condition, range(seeds), engines.load("numba"), certified=True)).values()
+    _, end, columns = trials(condition, range(seeds), engines.load("numba"), certified=True)
     at = np.flatnonzero(np.char.startswith(columns["outcome"], "stuck"))
     return condition, end.take(at), columns["plateau"][at], columns["minimum"][at]
 

@@ -179,7 +179,7 @@ def test_a_way_down_never_rises_and_only_what_has_left_the_trap_is_on_a_shoulder
     """Sigmoid units from large weights: gradient descent would take millions of epochs from where these runs ended."""
     law = {"init": catalog.init("he"), "scale": 10.0}
     condition = Condition(hidden=4, activation="sigmoid", output="sigmoid", lr=0.5, **law)  # type: ignore[arg-type]
-    _, end, columns = vars(trials(condition, range(200), engines.load("numba"), certified=True)).values()
+    _, end, columns = trials(condition, range(200), engines.load("numba"), certified=True)
     shoulders = np.flatnonzero(columns["minimum"] == "shoulder")
     assert len(shoulders) > 20
     problem, start = Problem(condition), end.take(shoulders).astype(np.dtype("float64"))
