@@ -62,16 +62,15 @@ class Rules:
         self.activation, self.output = condition.units, OUTPUTS[condition.output]
         self.loss, self.optimizer = LOSSES[condition.loss], OPTIMIZERS[condition.optimizer]
         self.success = condition.success
-        self.numbers: dict[str, float] = {}
-        flags: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for entry in (self.activation, self.output, self.loss, self.optimizer):
-            numbers, others = entry.values(condition)
-            self.numbers, flags = self.numbers | numbers, flags | others
+            values |= entry.values(condition)
         middle = condition.task.middle
         self.asks_score = self.output.half_at is not None and middle == 0.5
+        self.numbers = {name: value for name, value in values.items() if isinstance(value, float)}
         self.numbers |= {"lr": condition.lr, "tolerance": condition.success.tolerance, "middle": middle}
         make = number or (lambda _, value: condition.numpy_dtype.type(value))
-        self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **flags)
+        self.k = SimpleNamespace(**values | {name: make(name, value) for name, value in self.numbers.items()})
 
     def at_output(self, s: Number, row: Row) -> tuple[Number, Number, Number, Number]:
         """From a row's score: its prediction, term of the loss, gradient for the score, and whether it is `fine`."""

@@ -92,7 +92,7 @@ class Plan:
 
 
 class Block:
-    """Builds the function, except for the arithmetic."""
+    """Builds all but the arithmetic: places, blocks that come and go, notes, what frames an epoch, mini-batches."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.condition, self.n_inputs = plan, plan.condition, plan.n_inputs
@@ -107,8 +107,6 @@ class Block:
         self.n_rows = (self.hidden * (self.n_inputs + 2) + 1) * (1 + self.rules.optimizer.memory)
         self.column = self.n_lanes = self.n_units = self.last = self.r = m.long(0)
         self.powers = [m.cell(m.constant(1.0, DOUBLE)) for _ in plan.betas]
-
-    # places
 
     @contextmanager
     def lanes(self) -> Iterator[Value]:
@@ -145,8 +143,6 @@ class Block:
         """An epoch as a number of each training."""
         return self.m.everywhere(self.m.cast("trunc", epoch, INT))
 
-    # a block comes and goes
-
     def enter(self, block: Value) -> None:
         """Carry the states of a block in, and set the clock to where it stands for all."""
         m, given = self.m, self.given
@@ -171,8 +167,6 @@ class Block:
                     self.count(alive)
             with m.loop(0, self.n_rows) as row, self.lanes() as self.r:
                 m.store(table, self.of_all(row), m.read(self.state, self.of_block(row)))
-
-    # notes
 
     def count(self, alive: Callable[[Value], Value]) -> None:
         """Note the dead units."""
@@ -209,8 +203,6 @@ class Block:
             tail = Cell(m, given["tail"], self.of_all(part), doubles)
             tail.set(tail.get() + m.cast("fpext", loss, doubles))
 
-    # before and after an epoch
-
     def tick(self) -> None:
         """Put 1 − β^t, for all steps of an epoch, into memory."""
         m, given, n = self.m, self.given, len(self.powers)
@@ -246,8 +238,6 @@ class Block:
     def as_before(self, at: Value) -> Value:
         """Which trainings have the same number there as in the earlier state."""
         return self.m.read(self.state, at) == self.m.read(self.given["before"], at)
-
-    # mini-batches
 
     def draw(self, epoch: Value) -> None:
         """Put the examples of an epoch into their order, that of their hashes, unless it is fixed."""

@@ -30,7 +30,7 @@ OF_WHOLES = {
     "+": "add", "-": "sub", "*": "mul", "//": "sdiv", "%": "srem", "<<": "shl", ">>": "lshr",
     "&": "and_", "|": "or_", "^": "xor", "~": "not_", "where": "select",
 }  # fmt: skip
-INTRINSICS = {"sqrt": "sqrt", "abs": "fabs"}
+INTRINSICS = {"sqrt": "llvm.sqrt", "abs": "llvm.fabs"}
 
 
 class Machine:
@@ -55,8 +55,6 @@ class Machine:
         self.build.ret_void()
         return str(self.function.module)
 
-    # numbers
-
     def wrap(self, value: Any) -> Value:
         """A value of LLVM as one with operators."""
         return Symbol(self, value)
@@ -79,7 +77,12 @@ class Machine:
         if name := (OF_WHOLES if whole else OF_REALS).get(operation):
             return self.wrap(getattr(build, name)(*values))
         if operation in INTRINSICS:
-            return self.wrap(build.call(self._intrinsic(INTRINSICS[operation]), values))
+            name, kind = (
+                f"{INTRINSICS[operation]}.v{self.width}f{about.bits}",
+                ir.FunctionType(self.vector, [self.vector]),
+            )
+            declared = self.function.module.globals.get(name) or ir.Function(self.function.module, kind, name)
+            return self.wrap(build.call(declared, values))
         if operation == "power_of_two":
             n = self.cast("fptosi", arguments[0] + (about.maxexp - 1), integers)
             return self.cast("bitcast", n << about.nmant, self.vector)
@@ -88,11 +91,6 @@ class Machine:
             return self.cast("sitofp", n, self.vector) - (about.maxexp - 1)
         compare = build.icmp_signed if whole else build.fcmp_ordered
         return self.wrap(compare(operation, *values))
-
-    def _intrinsic(self, name: str) -> ir.Function:
-        name = f"llvm.{name}.v{self.width}f{8 * self.dtype.itemsize}"
-        known = self.function.module.globals
-        return known.get(name) or ir.Function(self.function.module, ir.FunctionType(self.vector, [self.vector]), name)
 
     def cast(self, how: str, value: Value, kind: ir.Type) -> Value:
         """A value in another type, by the instruction of that name; as it is where it is of that type."""
@@ -107,8 +105,6 @@ class Machine:
     def some(self, truths: Value) -> Value:
         """Whether a boolean is true for any training."""
         return self.cast("bitcast", truths, ir.IntType(self.width)) != 0
-
-    # memory: arrays of the type `kind`, the dtype if nothing is said, counted in elements
 
     def read(self, array: Pointer, at: Value | int, kind: ir.Type | None = None) -> Value:
         """The values of all trainings from a place on, or one of another type."""
@@ -134,8 +130,6 @@ class Machine:
         cell = Cell(self, place, 0, first.node.type)
         cell.set(first)
         return cell
-
-    # what happens when
 
     def when(self, truth: Value) -> Any:
         """Instructions that are built inside are executed only then."""
@@ -163,7 +157,7 @@ class Machine:
 
 
 class Cell(NamedTuple):
-    """Where a value stands: a variable, or a place in an array."""
+    """Where a value stands: a variable, or a place in an array, counted in its elements."""
 
     machine: Machine
     array: Pointer

@@ -266,12 +266,8 @@ def traps(condition: Condition) -> dict[str, float]:
 
 def known_traps(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
     """The levels of the named traps, a {task, loss, levels: {outcome: level}} for each task and loss there is."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for condition in conditions:
-        which = condition.task.name, condition.loss
-        if levels := found.get(which) or traps(condition):
-            found[which] = levels
-    return [{"task": task, "loss": loss, "levels": levels} for (task, loss), levels in found.items()]
+    found = {(each.task.name, each.loss): known for each in conditions if (known := traps(each))}
+    return [{"task": task, "loss": loss, "levels": known} for (task, loss), known in found.items()]
 
 
 @lru_cache

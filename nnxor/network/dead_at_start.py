@@ -52,7 +52,8 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     """
     laws = [each.at(task.n_inputs, hidden) for each in (init.biases, *[init.weights] * task.n_inputs)]
     rows = np.array([(1, *x) for x in task.inputs], np.float64)
-    atoms = np.array([_atom(law) for law in laws], np.float32)
+    ends = [law.quantile(np.array([1e-17, 1 - 1e-16])).astype(np.float32) for law in laws]
+    atoms = np.array([low if low == high else np.nan for low, high in ends], np.float32)  # the only numbers drawn
     if not bias:
         atoms[0] = 0
     random = np.isnan(atoms)
@@ -67,12 +68,6 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     if not len(used):
         return Probability(1.0, 0.0, EXACT)
     return _mass(A[:, used], c, [free[k] for k in used])
-
-
-def _atom(law: Law) -> np.float32:
-    """The only float32 number that a law draws, NaN if there are more."""
-    low, high = law.quantile(np.array([1e-17, 1 - 1e-16])).astype(np.float32)
-    return np.float32(low if low == high else np.nan)
 
 
 def _mass(A: Array, c: Array, laws: list[Law]) -> Probability:

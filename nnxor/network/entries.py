@@ -36,11 +36,9 @@ class Uses:
         """What readers of results must know of it, in plain values."""
         return {name: getattr(self, name) for name in self.told}
 
-    def values(self, condition: Settings) -> tuple[dict[str, float], dict[str, Any]]:
+    def values(self, condition: Settings) -> dict[str, Any]:
         """What `k` holds: real numbers, not yet rounded to a dtype, and settings that choose between rules."""
-        values = {setting: getattr(condition, setting) for setting in self.settings} | self.derived(condition)
-        numbers = {name: value for name, value in values.items() if isinstance(value, float)}
-        return numbers, {name: value for name, value in values.items() if name not in numbers}
+        return {setting: getattr(condition, setting) for setting in self.settings} | self.derived(condition)
 
 
 @dataclass(frozen=True, kw_only=True)
