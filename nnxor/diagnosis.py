@@ -75,12 +75,9 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
 def _accuracy(condition: Condition, y: list[Values]) -> Array:
     """The share of the examples that are predicted on their side of the middle between the targets, (R,)."""
     task = condition.task
-    middle = condition.numpy_dtype.type(task.middle)
-    right = [
-        times * ((row > middle) if t > task.middle else (row < middle) & (t < task.middle))
-        for row, t, times in zip(y, task.targets, task.times, strict=True)
-    ]
-    return np.asarray(np.sum(right, axis=0) / task.n_examples)
+    sides = np.sign(np.array(y) - condition.numpy_dtype.type(task.middle))
+    wanted = np.sign(np.array(task.targets) - task.middle)[:, None]
+    return np.asarray(task.times @ ((sides == wanted) & (wanted != 0)) / task.n_examples)
 
 
 def _merged(condition: Condition, y: list[Values], stuck: Mask) -> Texts:

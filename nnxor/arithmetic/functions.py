@@ -9,10 +9,9 @@ arranged as in fdlibm (e_log.c, s_log1p.c), tanh is split as there and in Cephes
 of our own, computed with 60 digits by iteratively reweighted least squares (Lawson) at Chebyshev nodes, each
 coefficient rounded to the dtype before the next ones were fitted again (`tests/nnxor/arithmetic/fits.py`).
 
-The quantile is three rational functions, as in Wichura's algorithm AS 241 ("The percentage points of the normal
-distribution", Applied Statistics 37, 1988), with its regions: in the middle of q = p − ½, in the tails of
-t = √(−log p), before and after 5. Unlike there, they approximate only what a simple multiple of q or t leaves, which
-halves the error of rounding.
+The quantile is three rational functions, with the regions of Wichura's algorithm AS 241 ("The percentage points of the
+normal distribution", Applied Statistics 37, 1988): in the middle of q = p − ½, in the tails of t = √(−log p), before
+and after 5. Unlike there, they approximate only what a multiple of q or t leaves, which halves the rounding error.
 """
 
 from math import inf, nan

@@ -5,8 +5,7 @@ needed only where they shuffle mini-batches or redraw units.
 
 In reading order: `engine_reference` (the article's loop), `engine_numpy`, `cycles` (exact repeats) and `recycling`
 (dead units redrawn); then `engine_numba`: `kernel` is the arithmetic of an epoch as machine code (`llvm_numbers`),
-`block` what else happens to a block of trainings, and `runner` calls both. It is called after Numba, but uses only
-Numba's compiler (LLVM, by way of llvmlite).
+`block` what else happens to a block of trainings, `runner` calls both. Of Numba it uses only the compiler (llvmlite).
 """
 
 from __future__ import annotations

@@ -16,9 +16,8 @@ Both numbers are then exact; otherwise they are unknown, which does not say that
 NaN equals nothing, so that a training that ends in NaN does not count as settled. No parameter is ever −0: engines
 start with 0 instead, and no difference of other numbers is −0. (A memory may be −0, which acts like 0.)
 
-Here a state is a column of a table, (P, R): the rows of W1, then b1, W2 and b2, then the memories in this order. A
-training that is on its cycle stays there, and a ReLU unit that is dead stays dead, so the first epoch of either is
-found by bisection between two checkpoints.
+Here a state is a column of a table, (P, R): the rows of W1, then b1, W2 and b2, then the memories in this order. Cycles
+are not left and dead ReLU units stay dead, so the first epoch of either is found by bisection between two checkpoints.
 """
 
 from collections.abc import Callable

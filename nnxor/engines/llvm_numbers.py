@@ -77,12 +77,9 @@ class Machine:
         if name := (OF_WHOLES if whole else OF_REALS).get(operation):
             return self.wrap(getattr(build, name)(*values))
         if operation in INTRINSICS:
-            name, kind = (
-                f"{INTRINSICS[operation]}.v{self.width}f{about.bits}",
-                ir.FunctionType(self.vector, [self.vector]),
-            )
-            declared = self.function.module.globals.get(name) or ir.Function(self.function.module, kind, name)
-            return self.wrap(build.call(declared, values))
+            name, module = f"{INTRINSICS[operation]}.v{self.width}f{about.bits}", self.function.module
+            kind = ir.FunctionType(self.vector, [self.vector])
+            return self.wrap(build.call(module.globals.get(name) or ir.Function(module, kind, name), values))
         if operation == "power_of_two":
             n = self.cast("fptosi", arguments[0] + (about.maxexp - 1), integers)
             return self.cast("bitcast", n << about.nmant, self.vector)

@@ -117,8 +117,7 @@ def read_cycles(losses: Table, period: Wholes, epochs: int, part: int, last_unso
     """Put in the sums of the tails (in parts of `part` epochs) and last unsolved epochs of trainings on their cycles.
 
     losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training
-    repeats the first period[r]. Sums (float64) add the losses in the order in which a training run to its end meets
-    them. Whole numbers are of 32 bits.
+    repeats the first period[r]. Sums (float64) add losses in the order of a whole training. Whole numbers have 32 bits.
     """
     places = map(_place, (np.ascontiguousarray(losses), period, last_unsolved, tail))
     compiled(_reading(losses.dtype))(*places, losses.shape[-1], epochs - TAIL_PARTS * part, part, epochs)

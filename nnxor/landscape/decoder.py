@@ -1,13 +1,12 @@
 """What a final loss, or final predictions, mean in words: looked up among the levels of this loss and of others."""
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 
 from nnxor.arrays import Array
 from nnxor.condition import Condition, fitting
-from nnxor.landscape.levels import Level, Rest, levels, merged_rows, merged_text
+from nnxor.landscape.levels import Level, Rest, fraction, levels, merged_rows, merged_text
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -167,9 +166,9 @@ def _sentence(rest: Rest, task: Task) -> str:
     """One rest in words, with {rows} where the names of merged rows belong."""
     if not rest.wrong:
         return "Every row is right"
-    y, alone = rest.predictions, [n for n in rest.wrong if not any(n in group for group in rest.merged)]
-    parts = [f"{_count(len(rows))} rows share one wrong prediction {_number(y[rows[0]])}" for rows in rest.merged]
-    parts += [f"row {task.row_names[n]} is {_number(y[n])} instead of {task.targets[n]:g}" for n in alone]
+    y, alone = [fraction(each, 12, 1e-6) for each in rest.predictions], {*rest.wrong}.difference(*rest.merged)
+    parts = [f"{_count(len(rows))} rows share one wrong prediction {y[rows[0]]}" for rows in rest.merged]
+    parts += [f"row {task.row_names[n]} is {y[n]} instead of {task.targets[n]:g}" for n in sorted(alone)]
     text = ", ".join(parts)
     right = task.n_rows - len(rest.wrong)
     limit = " in the limit of infinite weights" if rest.at_infinity else ""
@@ -179,8 +178,3 @@ def _sentence(rest: Rest, task: Task) -> str:
 
 def _count(n: int) -> str:
     return _NUMBERS[n] if n < len(_NUMBERS) else str(n)
-
-
-def _number(value: float) -> str:
-    fraction = Fraction(value).limit_denominator(12)
-    return str(fraction) if abs(float(fraction) - value) < 1e-6 else f"{value:.4g}"

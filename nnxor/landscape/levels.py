@@ -243,8 +243,13 @@ def _name(rest: Rest, task: Task) -> str:
     apart = np.ptp(task.targets) if len({*task.targets}) == 2 else 1.0
     once = task.times[0] if len({*task.times.tolist()}) == 1 else 1
     half_sse = 0.5 * float(task.times @ (np.array(rest.predictions) - task.targets) ** 2) / float(once * apart**2)
-    fraction = Fraction(half_sse).limit_denominator(LARGEST_DENOMINATOR)
-    return str(fraction) if abs(float(fraction) - half_sse) < 1e-9 else f"{half_sse:.4g}"
+    return fraction(half_sse, LARGEST_DENOMINATOR, 1e-9)
+
+
+def fraction(value: float, largest: int, near: float) -> str:
+    """The nearest fraction with a denominator up to the largest, if it is so near; else four significant digits."""
+    found = Fraction(value).limit_denominator(largest)
+    return str(found) if abs(float(found) - value) < near else f"{value:.4g}"
 
 
 @lru_cache

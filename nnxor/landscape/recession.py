@@ -1,10 +1,9 @@
 """Ways to infinity, where a loss has no lowest point: rows are driven to their targets, or units saturated, for ever.
 
 Under cross-entropy a row with target 0 or 1 costs less the farther its score goes to its side. From a network there may
-be a direction along which every unit keeps its activation pattern and scores move only to their own sides: along it the
-loss sinks towards an infimum that no weights attain. The sum of two such directions is another one, so there is one
-that drives every row that any of them drives. A linear program finds it, for all networks with equal patterns and signs
-of output weights.
+lead a way on which every unit keeps its activation pattern and scores move only to their own sides: on it the loss
+sinks towards an infimum that no weights attain. The sum of two such ways is another, so one drives every row that any
+of them drives. A linear program finds it, for all networks with equal patterns and signs of output weights.
 
 Saturating units have such ways under every loss. Let t_n > t_m, and let every unit add less to row n than to row m:
 s_h v_h · (x_n − x_m) < 0. Activations and outputs rise, so no weights with these signs give n a larger prediction than

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
 
 MOST_DRAWS = 1000  # how often a network is drawn for an initialization with a margin, before it is refused
+Source = Init | GivenWeights
 Lots = tuple[list[Array], Array, Array, Array]
 
 
@@ -90,13 +91,7 @@ def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Array:
 
 
 def draw(
-    init: Init | GivenWeights,
-    n_inputs: int,
-    hidden: int,
-    seeds: range,
-    bias: bool = True,
-    again: int = 0,
-    scale: float = 1.0,
+    init: Source, n_inputs: int, hidden: int, seeds: range, bias: bool = True, again: int = 0, scale: float = 1.0
 ) -> Weights:
     """Initial weights of the networks with these seeds, rounded to float32.
 
@@ -113,8 +108,7 @@ def draw(
     if not bias:
         b1, b2 = np.zeros_like(b1), np.zeros_like(b2)
     with np.errstate(over="ignore"):  # such a training diverges, and says so
-        arrays = [(scale * array + 0.0).astype(np.float32) for array in (W1, b1, W2, b2)]
-    return Weights(*arrays)  # no −0, whose sign engines need not agree on
+        return Weights(*((scale * array + 0.0).astype(np.float32) for array in (W1, b1, W2, b2)))  # no −0
 
 
 def _drawn(init: Init, seeds: range, n_inputs: int, hidden: int, again: int) -> list[Array]:
