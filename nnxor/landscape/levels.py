@@ -43,6 +43,7 @@ from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
 Pattern = tuple[bool, ...]
+Units = tuple[tuple[Pattern, int], ...]  # the pattern of each, and the sign of its output weight
 Groups = tuple[tuple[int, ...], ...]
 
 MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
@@ -181,7 +182,7 @@ def _minima(task: Task, loss: str, bases: list[Array]) -> tuple[Array, Array, Ar
     return value, f.T, np.sign(f.T) * (entry.logits & (np.abs(f.T) > INFINITE))
 
 
-def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[Pattern, int], ...]]:
+def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[Units]:
     """How `hidden` units can have these patterns: as many as possible twice, with both signs, and the others once."""
     doubled = min(hidden - len(patterns), len(patterns))
     for two in combinations(range(len(patterns)), doubled):
@@ -190,9 +191,7 @@ def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[P
             yield tuple((p, s) for p, mine in zip(patterns, signs, strict=True) for s in mine)
 
 
-def _realised(
-    f: Array, infinite: Array, features: Array, bias: bool, slope: float, units: tuple[tuple[Pattern, int], ...]
-) -> bool:
+def _realised(f: Array, infinite: Array, features: Array, bias: bool, slope: float, units: Units) -> bool:
     """Whether units with these patterns and signs of output weights can sum up to a minimum's scores f (N,).
 
     Unknowns are each unit's u = sign·(affine function) in its cone, and the output bias. Where rows go to infinity,
