@@ -1,7 +1,9 @@
 """The harness: studies from configurations, trainings in parallel, result folders, commands.
 
 From Python: `experiments.run_study("width", seeds=500, hidden=[2, 3, 4])`. A command is the file of its name, a thin
-one; `cli` and `composing` are what all of them share. The main path is `execution.session`, a line a step.
+one; `cli` and `composing` are what all of them share. The main path is `execution.session`, a line a step: `study`
+(what is asked), `store` (what is there, and where rows go), `execution` (trains what is missing). Behind `verify`
+stands `verification`, behind `benchmark` `benchmarking`, behind `train` and `diagnose` `networks`.
 """
 
 from importlib import import_module

@@ -175,9 +175,10 @@ class Condition:
         """Whether a field has an effect: it is no setting, or an entry of this condition uses it."""
         if FIELDS[name].needs:
             return getattr(self, FIELDS[name].needs) is not None
+        if not FIELDS[name].setting:
+            return True
         chosen = ((registry, getattr(self, field)) for field, registry in CHOICES.items())
-        entries = (registry[entry] for registry, entry in chosen if entry is not None)
-        return not FIELDS[name].setting or any(name in entry.settings for entry in entries)
+        return any(name in registry[entry].settings for registry, entry in chosen if entry is not None)
 
     @property
     def numpy_dtype(self) -> np.dtype:

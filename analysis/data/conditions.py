@@ -28,7 +28,7 @@ class Field(NamedTuple):
     entries: Mapping[str, Mapping[str, Any]]
 
 
-FIELDS: dict[str, Field] = {}  # by name, as the manifests that were read tell of them, in a canonical text's order
+FIELDS: dict[str, Field] = {}  # by name, learnt from manifests; in the order of a canonical text
 NAMING = ("hidden", "init", "lr")  # fields that a run is called by, besides those that tell it apart
 NUMBERS = ("hidden", "scale", "lr", "epochs")  # fields whose distance from the article's value is counted in octaves
 LONGEST, LONGEST_TOGETHER = 40, 16  # letters of a value, of which longer ones are cut, and of a phrase on one line
@@ -143,14 +143,14 @@ def same(value: Any, other: Any) -> bool:
 
 
 def closest(rows: Iterable[Any], like: Any = None) -> int:
-    """The place of the row nearest to the article's, of equals most like another; a field that it lacks is as there."""
+    """The place of the row nearest to the article's condition; of equals, most like another. Fields may lack."""
     found = [dict(row) for row in rows]
     far = [(distance({**defaults(), **row}), 0 if like is None else len(unusual(like, row))) for row in found]
     return far.index(min(far))
 
 
 def nearest(table: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
-    """The row nearest to the article's; of equals first one whose task is XOR (`xor`), then one without a rescue."""
+    """The row nearest to the article's condition; of equals one of an XOR task (`xor`), then one without a rescue."""
     table = table.sort_values("rescue", kind="stable", na_position="first")
     table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
     return table.iloc[closest(table[[*FIELDS]].to_dict("records"))]

@@ -27,7 +27,7 @@ class Findings(Counted):
     failed = cached_property(lambda self: size(self.runs) - size(self.every))  # how many did not
     trials = cached_property(lambda self: left_alone(self.every))  # those without a rescue; all, if all have one
     epochs = cached_property(lambda self: left_alone(self.every_epoch))  # the solved epochs of these
-    fields = cached_property(lambda self: swept(self.trials))  # the fields that take more than one value among them
+    fields = cached_property(lambda self: swept(self.trials))  # those that take more than one value among `trials`
     called_by = cached_property(lambda self: list(dict.fromkeys([*NAMING, *self.fields])))  # what names conditions
     nearest = cached_property(lambda self: self.nearest_in(self.summary))  # the row most like the article's condition
 

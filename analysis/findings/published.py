@@ -6,7 +6,7 @@ A result folder's manifest names them with the conditions that repeat their sett
 
 where p₀ of n₀ runs is theirs, p₁ of n₁ ours, over the runs of those conditions together, and p the share of both
 together. Nothing is said where their runs are so few that the 95 % interval of p₀ is wider than `VAGUE`: hardly any
-rate of ours could disagree. Of a source's mean error of one training it is told to how many digits ours is the same.
+rate of ours could disagree. Where a source gives the mean error of one training, we say to how many digits ours agrees.
 """
 
 import math
@@ -101,7 +101,7 @@ def brief(source: str) -> str:
 def beside(
     summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any], errors: Mapping[str, float] | None = None
 ) -> list[Beside]:
-    """Each published figure that the manifest names, beside ours: of a summary, its trials and their `mean_errors`."""
+    """Each published figure that the manifest names, beside ours, from summary, trials and their `mean_errors`."""
     found, settings = [], defaultdict[tuple[str, str], set[str]](set)
     for entry in manifest["published"]:
         settings[entry["source"], entry["setting"]].update(entry["conditions"])

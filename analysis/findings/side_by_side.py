@@ -151,7 +151,7 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     for name in moving:
         values = [fields[name][0] for fields in (p, q)]
         before, after = (value_text(name, value) for value in values)
-        if before == after and values[0] != values[1]:  # as far as short texts of numbers go
+        if before == after and values[0] != values[1]:  # short texts of numbers do not tell them apart
             before, after = map(str, values)
         law = " (another law)" if before == after else ""
         same = phrase(name, values[0]).replace("\N{NO-BREAK SPACE}", " ")

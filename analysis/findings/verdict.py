@@ -53,7 +53,10 @@ class Claim(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A claim, the rule, the number that was measured, and the answers; `kind` is of `KINDS_OF`, partly, or open."""
+    """A claim, the rule, the number that was measured, and the answer.
+
+    `kind` is holds, fails or undecided if that is so everywhere, else partly; and open where nothing was measured.
+    """
 
     number: str
     claim: str

@@ -225,10 +225,10 @@ def by_kind() -> Iterator[Case]:
             yield {"kind": kind, "contender": who.name}, who, {"lr": 0.01, **fields, "task": task}
 
 
-TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = {  # by which clock each is timed:
-    "engines": (by_contender, time.perf_counter),  # that on the wall
-    "left_out": (by_what_is_left_out, time.thread_time),  # of one thread
-    "kinds": (by_kind, time.process_time),  # of all threads
+TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = {  # and the clocks they are timed by
+    "engines": (by_contender, time.perf_counter),  # the wall's
+    "left_out": (by_what_is_left_out, time.thread_time),  # one thread's
+    "kinds": (by_kind, time.process_time),  # all threads'
 }
 
 

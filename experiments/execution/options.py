@@ -83,7 +83,7 @@ def read_options(config: Mapping[str, object]) -> Options:
 
 def backend_for(engine: str, todo: Iterable[Left]) -> str:
     """The best backend for an engine and an amount of work."""
-    # Threads begin at once; but what surrounds the engine holds the interpreter's lock: of a long run processes take
-    # a fifth less.
+    # Threads begin at once; but what surrounds the engine holds the interpreter's lock: processes finish a long run a
+    # fifth sooner.
     work = sum(left.trainings * seconds(left.first.condition, engine) for left in todo)
     return "threads" if engines.ENGINES[engine].threads and work < LONG else "loky"

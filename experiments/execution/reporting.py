@@ -29,7 +29,8 @@ def refuse_unknown(figure: str) -> None:
 def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None = None) -> None:
     """Tell how a study ended and, if `drawn`, write figures and report, with the help of others.
 
-    If the folder also holds conditions of other studies, nothing is written. RunError if it cannot be read.
+    If the folder also holds conditions of other studies, this one's summary is printed and nothing written. RunError if
+    it cannot be read.
     """
     with turning(FolderError, RunError):
         with suppress(BrokenProcessPool):

@@ -232,7 +232,7 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
 
 
 def advise(condition: Condition, trap: Decoded | None, network: Weights | None = None) -> None:
-    """How common it is, what frees networks from this trap, or the one that is given, and one recommendation."""
+    """Tell how common a trap is, what frees networks (or the one that is given) from it, and one recommendation."""
     level, given = np.nan if trap is None else trap.level.value, network is not None
     like_it, solved = drawn(condition)
     there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < tolerance_of(condition))
@@ -287,7 +287,7 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
         tried = replace(condition, rescue=name)
         if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
-        n = 1 if draws_anew and not entry.draws else stuck.n_networks  # who draws nothing does the same again and again
+        n = 1 if draws_anew and not entry.draws else stuck.n_networks  # else all tries are the same
         changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
         outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
         found.append(Tried(entry, int(np.sum(outcome == "solved")), n, bool(np.all(outcome == "unsettled"))))

@@ -66,7 +66,7 @@ class ResultFolder:
         self._waiting = 0
 
     def check(self, overwrite: bool = False) -> None:
-        """InputError for a folder that cannot be written or be this study's; to `overwrite`, it may be any study's."""
+        """InputError for a folder that cannot be written or is not this study's; to `overwrite` any study's will do."""
         with self._usable():
             self._check_place()
         if overwrite or not (manifest := self._manifest()):
@@ -191,7 +191,7 @@ class ResultFolder:
             yield
 
     def _tidy(self, overwrite: bool) -> None:
-        """Finish or remove what a killed run left half done, or, to `overwrite`, all that runs wrote, but no more."""
+        """Finish or remove what a killed run left half done, or all that runs wrote, if asked to `overwrite`."""
         in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
         for path in (path for path in (*self.path.iterdir(), *in_parts) if TEMPORARY.fullmatch(path.name)):
             path.unlink()

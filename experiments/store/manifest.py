@@ -70,7 +70,7 @@ def described(study: Study) -> dict[str, Any]:
 
 
 def only_in(some: Collection[str], others: Collection[str]) -> str:
-    """What only some conditions have, by canonical texts: 'lr=1.0, hidden=3'; where no value is new, a condition."""
+    """What only some conditions have, by canonical texts: 'lr=1.0, hidden=3'; else the first such condition."""
     usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
 
     def settings(texts: Iterable[str]) -> dict[tuple[str, str], None]:

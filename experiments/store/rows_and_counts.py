@@ -116,8 +116,8 @@ def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None
 def write(folder: Path, study: Study, held: Mapping[str, Held], parts: Iterable[Part], whole: bool) -> dict[str, Any]:
     """Write the tables beside the old ones, from what those hold and the parts; flushed to disk when this returns.
 
-    Returns what a manifest says of them: `trials`, `failed`, `digest` and `files`. RunError if trainings of the `whole`
-    study are missing, or if a part was changed since it was found.
+    Returns what a manifest says: numbers of `trials` and of `failed` ones, the `digest` of their values, the SHA-256 of
+    each of `files`. RunError if trainings of the `whole` study are missing, or if a part was changed meanwhile.
     """
     n = failed = 0
     found = defaultdict[str, list[Part]](list)

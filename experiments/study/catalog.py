@@ -5,7 +5,6 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks
 from nnxor.network.inits_in_yaml import UNIFORM, GivenWeights, Init
-from nnxor.network.tasks import LARGEST, MOST_TIMES, Task
+from nnxor.network.tasks import LARGEST_NUMBER, MOST_TIMES, Task
 from nnxor.registry import hint
 
 CONF = Path(conf.__file__).parent
@@ -106,13 +105,11 @@ def _of(kind: type[Kind], name: str, content: Mapping[str, object], where: str) 
         return kind.of(name, content)
 
 
-@cache
 def init(name: str, key: str = "init") -> Init:
     """The initialization in conf/init/NAME.yaml; InputError says what is wrong with it."""
     return _of(Init, name, read("init", name, key), shown("init", name))
 
 
-@cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
     return _of(Task, name, read("task", name, key), shown("task", name))
@@ -228,7 +225,7 @@ def _number(where: str, name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     times = name == "times"
-    if not (text.isdecimal() and 1 <= value <= MOST_TIMES if times else abs(value) <= LARGEST):
-        allowed = f"an integer from 1 to {MOST_TIMES}" if times else f"a finite number, at most {LARGEST:g}"
+    if not (text.isdecimal() and 1 <= value <= MOST_TIMES if times else abs(value) <= LARGEST_NUMBER):
+        allowed = f"an integer from 1 to {MOST_TIMES}" if times else f"a finite number, at most {LARGEST_NUMBER:g}"
         raise InputError(f"{where}: {name}={text!r} is not allowed; allowed: {allowed}")
     return value + 0.0  # no -0

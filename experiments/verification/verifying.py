@@ -42,6 +42,7 @@ BLOCKS = 16  # conditions that a sample is spread over, at least, where there ar
 TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
 Values = Mapping[tuple[Any, ...], object]  # recorded values by their kind, seed (None for counts) and what is counted
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "dead_init", "patterns_init", "status", "error")
+"""Columns that must agree exactly even where bits may differ."""
 
 
 def verify(config: Mapping[str, Any]) -> int:

@@ -108,7 +108,7 @@ def rounded(x: Number) -> Number:
 
 
 def power_of_two(n: Number) -> Number:
-    """2^n, exact, for whole n from −126 to 127, or −1022 to 1023 in float64; not defined for others: keep them out."""
+    """2^n, exact, for whole n from −126 to 127, or −1022 to 1023 in float64; the caller keeps out all others."""
     if isinstance(n, Symbol):
         return _operation("power_of_two", n)
     about = np.finfo(n.dtype)

@@ -34,6 +34,7 @@ class Runner:
         given: arrays by their names in `nnxor.engines.block.ARRAYS`; a table and notes, of a multiple of `LANES`
         columns, at least. All units are run where no `width` is given.
         """
+        assert {"table", "notes"} <= given.keys() <= {*ARRAYS}, given.keys()
         n = given["table"].shape[1]
         n_blocks, (betas, powers) = n // LANES, self._own["clock"]
         powers[:] = [np.cumprod([1.0, *[beta] * (first * self._steps)])[-1] for beta in betas]

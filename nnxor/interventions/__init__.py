@@ -1,6 +1,7 @@
 """Interventions: what can be done to a run that got stuck (`rescue=NAME`), one module each.
 
-What frees a run that `nothing` leaves stuck has removed a cause. All that draw weights for a seed draw the same ones.
+What frees a run that `nothing` leaves stuck has removed a cause. Fresh weights are the second draw of a seed
+(`nnxor.network.draws`), the same for all interventions.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ class Intervention(Uses):
     """One of them.
 
     label: in two to five words; meaning: in a sentence.
-    change: the networks after it, from the condition, the networks and their seeds, which are consecutive.
+    change: the networks after it, from the condition, the networks and their consecutive seeds.
     then: fields of the condition that are others while the run trains on, from the condition.
     draws: whether fresh weights are drawn, so that each seed gives others.
     needs_dead: whether it does nothing in a network without dead units.

@@ -18,7 +18,7 @@ from nnxor.landscape.regions import APPROACH
 from nnxor.landscape.steps import ROUNDING, beside_kinks, descend, hold, near_kinks, newton, polish
 from nnxor.network.draws import Weights
 
-NARROWEST = 1e-6  # A minimum that is proved for less than this, relative to a unit's weights, is not claimed
+NARROWEST = 1e-6  # A minimum proved for less than this, relative to a unit's weights, float32 hardly tells from a kink
 FARTHEST = 0.02  # how far polishing may go out of the activation region, relative to 1 + the norm of the parameters
 SAME_LEVEL = 4e-4  # most that polishing may change the loss
 SNAP = 1e-4  # If nothing else leads to a stationary point, numbers as small as this are taken to be on their way to 0
@@ -87,7 +87,7 @@ def _judge(problem: Problem, given: Array) -> Verdict:
 
 
 def _widen(problem: Problem, verdict: Verdict) -> None:
-    """Judge minima that are proved only very close by as if they lay on the kink beside them: float32 hardly tells."""
+    """Judge minima that are proved only very close by as if they lay on the kink beside them."""
     for _ in range(3):
         narrow = np.flatnonzero((verdict.kind == "minimum") & (_reach(problem, verdict.theta) < NARROWEST))
         if not len(narrow):

@@ -37,7 +37,8 @@ class Decoded:
 
     `level` is the nearest level, `loss` the convention in which it was found (another one than was asked about where
     only that fits), `distance` how far away it is, in that loss or in the worst prediction, `matches` whether that is
-    within tolerance, `rests` the ways to rest there that fit, `complete` whether all levels could be enumerated.
+    within tolerance, `rests` the ways to rest there that fit, `complete` whether all levels could be enumerated,
+    `text` all that in words.
     """
 
     level: Level

@@ -223,7 +223,7 @@ def _dependent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
 def _steepest(x: Array, pull: Array, bend: Array) -> tuple[float, Array, bool]:
     """Steepest descent of one function, the least of 2^m convex ones: a downward bend is the lesser of 0 and its slope.
 
-    That of a convex one is against its shortest subgradient.
+    The steepest descent of a convex function is against its shortest subgradient.
     """
     up, downs = bend > 0, np.flatnonzero(bend < 0)
     certain = len(downs) <= MOST_BENDS

@@ -60,7 +60,7 @@ class Rest(NamedTuple):
 
     predictions: tuple[float, ...]  # of N rows
     merged: Groups  # of rows that share a wrong prediction
-    wrong: tuple[int, ...]  # rows
+    wrong: tuple[int, ...]  # the rows that are wrong
     at_infinity: bool  # whether parameters grow for ever on the way there
 
 
@@ -270,8 +270,11 @@ def traps(condition: Condition) -> dict[str, float]:
 
 def known_traps(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
     """The levels of the named traps, a {task, loss, levels: {outcome: level}} for each task and loss there is."""
-    found = {(each.task.name, each.loss): known for each in conditions if (known := traps(each))}
-    return [{"task": task, "loss": loss, "levels": known} for (task, loss), known in found.items()]
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for each in conditions:
+        if not found.get(which := (each.task.name, each.loss)):
+            found[which] = traps(each)
+    return [{"task": task, "loss": loss, "levels": known} for (task, loss), known in found.items() if known]
 
 
 @lru_cache

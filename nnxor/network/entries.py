@@ -30,7 +30,7 @@ class Uses:
     name: str
     label: str
     settings: tuple[str, ...] = ()
-    derived: Callable[[Settings], dict[str, Any]] = lambda _: {}
+    derived: Callable[[Settings], dict[str, Any]] = lambda _: {}  # such numbers, not yet rounded to a dtype
 
     def about(self) -> dict[str, Any]:
         """What readers of results must know of it, in plain values."""

@@ -199,7 +199,8 @@ class Init:
     `outputs` is the distribution of the output's weights where it is another one. With `mirror`, hidden units come in
     pairs, the second with the opposite weights and bias of the first. With `margin`, a whole network is drawn again
     until every row of the task puts some unit above the margin (before its activation). `generator: numpy` draws as
-    scripts do, from `default_rng(seed)`, so that published runs can be had seed by seed. `label` is for figures.
+    scripts do, from `numpy.random.default_rng(seed)`: W1 (hidden, inputs), b1, W2, b2, so that published runs can be
+    had seed by seed. `label` is for figures.
     """
 
     name: str

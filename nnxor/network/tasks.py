@@ -9,7 +9,7 @@ import numpy as np
 
 from nnxor.arrays import Floats, Wholes
 
-LARGEST, MOST_TIMES = 1e30, 10**6  # of the numbers in a row, and how often it may count
+LARGEST_NUMBER, MOST_TIMES = 1e30, 10**6  # of the numbers in a row, and how often it may count
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Task:
         for n, row in enumerate(rows, 1):
             if not isinstance(row, list) or len(row) < 2 or len(row) != len(rows[0]):
                 raise ValueError(f"row {n} must hold the same number of inputs as row 1, then the target")
-            if any(type(value) not in (int, float) or not abs(value) <= LARGEST for value in row):
-                raise ValueError(f"row {n} must hold finite numbers, at most {LARGEST:g}; it holds {row}")
+            if any(type(value) not in (int, float) or not abs(value) <= LARGEST_NUMBER for value in row):
+                raise ValueError(f"row {n} must hold finite numbers, at most {LARGEST_NUMBER:g}; it holds {row}")
         inputs, targets = tuple(tuple(map(float, row[:-1])) for row in rows), tuple(float(row[-1]) for row in rows)
         return cls(name, inputs, targets, units, tuple(counts), str(content.get("label", "")))
 

@@ -104,3 +104,15 @@ def test_what_is_not_allowed_is_said_in_one_line() -> None:
         experiments.run_study("smoke", seeds=[5, 6])  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^study=5 is not allowed"):
         experiments.run_study(5)  # type: ignore[arg-type]
+
+
+def test_a_file_of_another_folder_or_of_a_later_day_is_read_anew(tmp_path: Path) -> None:
+    """The first file of a name had been kept: the second study trained with it, and said that it had the other."""
+    drawn = []
+    for folder, std in (("one", 1.0), ("two", 0.5), ("two", 0.25)):
+        (tmp_path / folder / "init").mkdir(parents=True, exist_ok=True)
+        law = {"weights": {"distribution": "normal", "std": std}, "biases": {"distribution": "constant", "value": 0}}
+        (tmp_path / folder / "init" / "mine.yaml").write_text(yaml.safe_dump(law))
+        few: dict[str, Any] = {"seeds": 8, "hidden": 2, "lr": 0.1, "epochs": 1, "quiet": True}
+        drawn.append(experiments.run_study(config_dir=tmp_path / folder, init="mine", output=f"out {std}", **few))
+    assert len({tuple(trials["final_loss"]) for trials in drawn}) == 3
