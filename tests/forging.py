@@ -16,8 +16,7 @@ from harness import SMALL, compose
 from analysis.data.door import sha256_of
 from analysis.entry import guarded
 from experiments.execution.session import run as run_study
-from experiments.store import counts
-from experiments.store import rows_and_counts as tables
+from experiments.store import counts, rows_and_counts as tables
 from experiments.store.columns import Digest, encode, with_condition
 from experiments.store.manifest import describe
 from experiments.verification import verifying

@@ -29,8 +29,7 @@ import yaml
 
 from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, read_manifest, sha256_of, write_text
 from analysis.entry import InputError, RunError, turning
-from experiments.store import counts, parts
-from experiments.store import rows_and_counts as tables
+from experiments.store import counts, parts, rows_and_counts as tables
 from experiments.store.manifest import describe, described, now, only_in, provenance
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge, subtract

@@ -21,8 +21,7 @@ from analysis.entry import InputError, RunError, in_a_line, turning
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
-from experiments.store import counts
-from experiments.store import rows_and_counts as tables
+from experiments.store import counts, rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, in_schema, plain, schema, with_condition
 from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from harness import ROOT, SMALL, compose, inside, typed
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from analysis.data.reading import load_exemplars
 from analysis.findings.findings import Findings

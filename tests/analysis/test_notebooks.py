@@ -13,8 +13,7 @@ from harness import SMALL, compose
 
 from analysis.data.door import own_folder
 from analysis.data.reading import DEFAULT_TABLE
-from analysis.notebooks import __main__ as executor
-from analysis.notebooks import cells
+from analysis.notebooks import __main__ as executor, cells
 from analysis.notebooks.__main__ import HERE, NAMES, main
 from analysis.notebooks.cells import plain, shared_predictions
 

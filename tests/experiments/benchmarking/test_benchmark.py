@@ -14,8 +14,7 @@ import pytest
 from analysis.data.door import FolderError
 from analysis.entry import InputError, RunError
 from analysis.speed import write_figures
-from experiments.benchmarking import contenders
-from experiments.benchmarking import timing as benchmark
+from experiments.benchmarking import contenders, timing as benchmark
 from experiments.benchmarking.timing import Command, commands, time_command
 from nnxor import engines
 from nnxor.condition import Condition

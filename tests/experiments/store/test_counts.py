@@ -13,16 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from harness import SMALL, compose, faulty
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from analysis.entry import InputError, RunError
 from experiments.execution.backends import execute
 from experiments.execution.parallel import AHEAD
 from experiments.execution.session import run as run_study
-from experiments.store import counts, parts
-from experiments.store import folder as folder_module
-from experiments.store import rows_and_counts as tables
+from experiments.store import counts, folder as folder_module, parts, rows_and_counts as tables
 from experiments.store.columns import in_schema, part_schema, part_table
 from experiments.study import batches
 from experiments.study.batches import Batch

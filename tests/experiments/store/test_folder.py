@@ -11,13 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from harness import SMALL, compose, faulty
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from analysis.entry import InputError, RunError
 from experiments.execution.session import run as run_study
-from experiments.store import folder as folder_module
-from experiments.store import parts
+from experiments.store import folder as folder_module, parts
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, Digest
 from experiments.study.batches import merge, subtract
 

@@ -4,8 +4,7 @@ import shlex
 
 import pytest
 from harness import compose
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from analysis.entry import InputError
 from experiments import composing

@@ -16,8 +16,7 @@ from forging import TINY, edit, flipped, forge, made, refused, status_of, with_v
 from harness import compose, faulty
 
 from experiments.execution.session import run as run_study
-from experiments.store import counts
-from experiments.store import rows_and_counts as tables
+from experiments.store import counts, rows_and_counts as tables
 from experiments.study import batches
 from experiments.verification.audit import read_record
 from experiments.verification.verifying import draw_sample

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.engines.llvm_numbers import Machine, vector_bytes
-from nnxor.engines.llvm_numbers import compiled as machine_code
+from nnxor.engines.llvm_numbers import Machine, compiled as machine_code, vector_bytes
 
 
 def compiled(function: Callable[[Number], Number], dtype: type) -> Callable[[NDArray[Any]], NDArray[Any]]:

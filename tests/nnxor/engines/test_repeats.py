@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.engines import Trained, engine_numba, engine_numpy, llvm_numbers
-from nnxor.engines import cycles as repeats
+from nnxor.engines import Trained, cycles as repeats, engine_numba, engine_numpy, llvm_numbers
 from nnxor.engines.cycles import History, first_state, first_time, same, schedule, stretch, watched
 from nnxor.engines.runner import read_cycles
 from nnxor.network.draws import Weights, draw

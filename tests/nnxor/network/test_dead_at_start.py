@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from experiments.study import catalog
 from nnxor.network import dead_at_start as theory
