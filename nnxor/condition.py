@@ -14,8 +14,9 @@ import numpy as np
 
 from nnxor.checks import below_one, choice, instance, not_zero, optional, positive, show, some_of, switch, up_to, whole
 from nnxor.interventions import INTERVENTIONS
-from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.draws import PARAMETERS
+from nnxor.network.entries import Activation
 from nnxor.network.inits_in_yaml import LARGEST, UNIFORM, GivenWeights, Init, plain_name
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS

@@ -47,8 +47,10 @@ def run(config: Mapping[str, Any]) -> int:
     if config["hero"] is not None:
         reporting().refuse_unknown(str(config["hero"]))
     folder = ResultFolder(options.output, study)
-    if options.dry_run:  # imported only now: a finished study needs nothing that trains
-        importlib.import_module("experiments.execution.estimate").describe(folder, options)
+    if options.dry_run:
+        from experiments.execution.estimate import describe  # a finished study needs nothing that trains
+
+        describe(folder, options)
         return DONE
     with folder.claim(options.overwrite), keeping(folder):
         todo = batches.left(study, folder.done(), options.engine, options.batch)
