@@ -36,7 +36,7 @@ class Findings(Counted):
     exemplars = cached_property(lambda self: load_exemplars(self.folder, self.fields))
     widths = cached_property(lambda self: compare_values(self.trials, "hidden", self.solved))  # wider minus narrower
     freed = cached_property(lambda self: freed(self.rescues) if len(self.rescues) else [])
-    redrawn = cached_property(lambda self: redrawn(self.rescues))
+    redrawn = cached_property(lambda self: redrawn(self.rescues) if self.freed else [])
     failure_causes = cached_property(lambda self: failure_causes(self.trials))
     resting = cached_property(lambda self: resting(self.summary))
     verdicts = cached_property(lambda self: verdicts(self.trials, self.summary, self.solved))

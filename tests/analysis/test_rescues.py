@@ -167,6 +167,8 @@ def test_of_equally_distant_rescues_nothing_is_nearest_and_no_unit_is_called_mis
 
 
 def test_without_a_rescue_nothing_of_it_appears(handmade: Path, reported: Path) -> None:
+    found = Findings.of(handmade)
+    assert (found.freed, found.redrawn) == ([], [])
     assert "rescue" not in render(handmade).lower()
     page = (reported / "report.html").read_text(encoding="utf-8")
     assert "freed_by_rescue" not in page
