@@ -143,8 +143,8 @@ def same(value: Any, other: Any) -> bool:
 
 
 def closest(rows: Iterable[Any], like: Any = None) -> int:
-    """The place of the row nearest to the article's condition; of equals, most like another. Fields may lack."""
-    found = [dict(row) for row in rows]
+    """The place of the row nearest to the article's condition; of equals, most like another."""
+    found = [dict(row) for row in rows]  # a field that a row lacks counts as the article's
     far = [(distance({**defaults(), **row}), 0 if like is None else len(unusual(like, row))) for row in found]
     return far.index(min(far))
 

@@ -89,7 +89,7 @@ def _span(row: pd.Series, part: pd.DataFrame, field: str) -> tuple[str, Any]:
 
 
 def _range(found: Findings, field: str, alone: bool) -> list[str]:
-    """Where success is high enough along a field: in the setting most like the article's, or in each of few."""
+    """Where success is high enough along a field: most like the article's setting, or in each of few if `alone`."""
     rest = [name for name in found.fields if name != field]
     parts = [(row, part) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
     spans = [_span(row, part, field) for row, part in parts]

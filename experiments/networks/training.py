@@ -97,7 +97,7 @@ def given_init(given: object) -> Any:
 
 
 def see(condition: Condition, every: int | None, deaths: np.ndarray, epoch: int, look: Look) -> None:
-    """Print what the article prints while it trains, and keep in `deaths` since when each unit has been dead."""
+    """Print what the article prints, every so many epochs, and keep in `deaths` since when each unit has been dead."""
     loss, y = look.loss[0], "  ".join(f"{round(float(row[0]), 5) + 0.0:.6g}" for row in look.y)
     deaths[:] = np.where(any_active(condition, look.z)[:, 0], ALIVE, np.where(deaths == ALIVE, epoch, deaths))
     if epoch == condition.epochs:
