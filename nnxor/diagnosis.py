@@ -97,11 +97,11 @@ def _patterns(z: list[Values]) -> Values:
     return flat.view(f"S{flat.shape[1]}")[:, 0]
 
 
-def _cause(condition: Condition, outcome: Texts, live_start: Ints, live: Ints, linear: Ints) -> Texts:
+def _cause(condition: Condition, outcome: Texts, live_start: Ints, live: Ints, linear: Ints | int) -> Texts:
     needed = condition.task.units or 1
     if not condition.units.can_die:  # a leaky unit below 0 is a line, not dead, and one alone may do
         needed = 1
-        linear = linear + (condition.hidden - live)
+        linear = condition.hidden if condition.units.straight(condition) else linear + (condition.hidden - live)
         live_start = live = np.full_like(live, condition.hidden)
     cases = {
         "": outcome == "solved",

@@ -50,8 +50,8 @@ def verify(config: Mapping[str, Any]) -> int:
     if config["folder"] is None:
         raise InputError("a result folder must be named: DIR")
     engine = checks.choice(["auto", *engines.ENGINES])
-    number = checks.choice(["all"]) if config["sample"] == "all" else checks.whole(1)
-    given = section("", config, {"folder": path, "sample": number, "engine": engine, "seed": checks.whole(0)})
+    sample = checks.allowing(lambda n: n == "all" or (type(n) is int and n >= 1), "all, or an integer from 1")
+    given = section("", config, {"folder": path, "sample": sample, "engine": engine, "seed": checks.whole(0)})
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
     size, by = f"{len(study.conditions):,} conditions x {len(study.seeds):,}", " and ".join(record.engines)

@@ -255,6 +255,12 @@ def test_the_cause_of_a_stuck_run_follows_its_units(final: Weights, cause: str) 
     assert row["cause"] == cause
 
 
+def test_leaky_units_that_bend_nowhere_are_linear() -> None:
+    condition = Condition(hidden=2, activation="leaky_relu", slope=1.0)
+    row = verdict(condition, network([[1, 1], [-1, -1]], [0, 0], [0, 0], 0.5))
+    assert (row["outcome"], row["cause"]) == ("stuck", "alive_but_linear")
+
+
 def test_units_that_were_enough_at_the_start_died_in_training() -> None:
     condition = Condition(hidden=2)
     start = network([[1, -1], [-1, 1]], [0, 0], [1, 1], 0)
