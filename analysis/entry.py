@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import InvalidStateError
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -89,7 +90,7 @@ class Listener:
             sys.__unraisablehook__(what)
 
     def _in_a_thread(self, what: threading.ExceptHookArgs) -> None:
-        if not self.heard:  # else its pool is being ended
+        if not (self.heard or what.exc_type is InvalidStateError):  # else its pool is being ended, or broke
             threading.__excepthook__(what)
 
 

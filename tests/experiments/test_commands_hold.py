@@ -8,8 +8,10 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -197,6 +199,21 @@ def test_what_an_interrupt_left_half_made_is_not_told(heard: bool, monkeypatch: 
     monkeypatch.setattr(sys, "__unraisablehook__", told.append)
     listener._swallowed(SimpleNamespace(exc_value=AttributeError("_owned")))  # type: ignore[arg-type]
     assert bool(told) != heard
+
+
+def test_a_killed_helper_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what was cancelled its pool's thread dies in some versions of Python (gh-107219)."""
+    told = list[threading.ExceptHookArgs]()
+    monkeypatch.setattr(threading, "__excepthook__", told.append)
+    monkeypatch.setattr(threading, "excepthook", entry.Listener()._in_a_thread)
+    with processes.helpers("json") as pool:
+        working = [pool.submit(time.sleep, 60) for _ in range(8)]
+        assert working[-1].cancel()
+        for process in pool._processes.values():
+            process.kill()
+        with pytest.raises(BrokenProcessPool):
+            working[0].result(timeout=30)
+    assert not told
 
 
 def test_an_interrupt_while_helpers_start_leaves_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
