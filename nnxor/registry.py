@@ -3,11 +3,10 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 Entry = TypeVar("Entry", bound=Any)  # it has a name, by which configurations and tables know it
-About = ParamSpec("About")
 
 
 def hint(word: str, allowed: Iterable[str]) -> str:
@@ -22,32 +21,25 @@ def hint(word: str, allowed: Iterable[str]) -> str:
 class Registry(dict[str, Entry]):
     """Entries by name, in the order in which they were registered; `what` they are stands in messages."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *entries: Entry) -> None:
         super().__init__()
         self.what = what
+        for entry in entries:
+            self.register(entry)
 
-    def register(self, entry: Entry) -> Entry:
-        """Add an entry and return it; ValueError if its name is taken."""
+    def register(self, entry: Entry) -> None:
+        """Add an entry; ValueError if its name is taken."""
         if entry.name in self:
             raise ValueError(f"{self.what}={entry.name} is registered already")
         self[entry.name] = entry
-        return entry
-
-    def discover(self, package: str, first: Iterable[str] = ()) -> None:
-        """Import every module of a package, each of which makes an entry: those named `first`, then by alphabet."""
-        found = sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
-        for name in sorted(found, key=lambda name: [*first, name].index(name)):
-            importlib.import_module(f"{package}.{name}")
 
     def __missing__(self, name: str) -> Entry:
         """Refuse a name that no entry has; the ValueError says what is allowed."""
         raise ValueError(f"{self.what}={name} is unknown; {hint(str(name), self)}")
 
 
-def registering(kind: Callable[About, Entry], register: Callable[[Entry], Entry]) -> Callable[About, Entry]:
-    """A function that makes an entry of a kind, with the arguments of its class, and registers it."""
-
-    def make(*args: About.args, **about: About.kwargs) -> Entry:
-        return register(kind(*args, **about))
-
-    return make
+def entries_of(package: str, first: Iterable[str] = ()) -> list[Any]:
+    """The `ENTRY` of each module of a package: of those named `first`, then by alphabet."""
+    found = sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
+    names = sorted(found, key=lambda name: [*first, name].index(name))
+    return [importlib.import_module(f"{package}.{name}").ENTRY for name in names]

@@ -24,7 +24,7 @@ NEW = {
 import numpy as np
 
 from nnxor.arithmetic.numbers import absolute
-from nnxor.network.entries import activation
+from nnxor.network.entries import Activation
 
 
 def value(z, k):
@@ -41,7 +41,7 @@ def second(z, a, k):
     return -2.0 * a / (below * below)
 
 
-activation(
+ENTRY = Activation(
     name="softsign", label="softsign", value=value, back=back, second=second,
     readable=lambda condition: (lambda x: x / (1 + np.abs(x)), lambda x, y: 1 / (1 + np.abs(x)) ** 2),
 )
@@ -49,7 +49,7 @@ activation(
     "optimizer": '''
 """Nesterov's momentum: v ← μ·v + g, p ← p − lr·(g + μ·v)."""
 
-from nnxor.network.entries import optimizer
+from nnxor.network.entries import Optimizer
 
 
 def step(p, g, memory, rate, k, left):
@@ -57,7 +57,7 @@ def step(p, g, memory, rate, k, left):
     return p - rate * (g + k.momentum * velocity), (velocity,)
 
 
-optimizer(
+ENTRY = Optimizer(
     name="nesterov", label="Nesterov's momentum", settings=("momentum",), step=step, start=lambda rate: (0.0,)
 )
 ''',
@@ -67,7 +67,7 @@ optimizer(
 import numpy as np
 
 from nnxor.arithmetic.numbers import absolute, where
-from nnxor.network.entries import loss
+from nnxor.network.entries import Loss
 
 
 def row(s, y, t, c):
@@ -77,7 +77,7 @@ def row(s, y, t, c):
     return c * term, c * where(near, error, where(error > 0.0, 0.0 * error + 1.0, -1.0))
 
 
-loss(
+ENTRY = Loss(
     name="huber", label="Huber's loss", row=row, weight=lambda n: 1.0, whole=lambda total: total,
     readable=(
         lambda y, t: np.where(abs(y - t) < 1, (y - t) ** 2 / 2, abs(y - t) - 0.5),
@@ -92,8 +92,7 @@ loss(
 
 import numpy as np
 
-from nnxor.engines import ENGINES, Engine, engine_numpy
-from nnxor.engines import Trained
+from nnxor.engines import Engine, Trained, engine_numpy
 
 
 def train(condition, start, seeds=None):
@@ -102,12 +101,12 @@ def train(condition, start, seeds=None):
     return Trained(done.weights.take(back), done.trace.take(back))
 
 
-ENGINES.register(Engine(name="backwards", module=__name__, threads=True, at_once=8, seconds=(60e-9, 40e-9)))
+ENTRY = Engine(name="backwards", module=__name__, threads=True, at_once=8, seconds=(60e-9, 40e-9))
 ''',
     "rescue": '''
 """halve: every parameter is halved."""
 
-from nnxor.interventions import intervention
+from nnxor.interventions import Intervention
 from nnxor.network.draws import Weights
 
 
@@ -116,7 +115,7 @@ def halved(condition, weights, seeds):
     return Weights(*(array * half for array in weights))
 
 
-intervention(
+ENTRY = Intervention(
     name="halve", label="halving all weights", meaning="Every parameter is halved.", change=halved
 )
 ''',
@@ -127,8 +126,8 @@ CASES = [(field, name) for field, name in NAMES.items() if field != "engine"]
 
 @pytest.fixture(scope="module", autouse=True)
 def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The modules, imported as any module of a registry's package is; forgotten at the end."""
-    folder = tmp_path_factory.mktemp("modules")
+    """The modules' entries, registered as those of any module of a registry's package are; forgotten at the end."""
+    folder, registries = tmp_path_factory.mktemp("modules"), {**CHOICES, "engine": ENGINES}
     for field, text in NEW.items():
         path = folder / f"{NAMES[field]}.py"
         path.write_text(text)
@@ -137,10 +136,11 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         assert spec.loader
         sys.modules[path.stem] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[path.stem])
+        registries[field].register(sys.modules[path.stem].ENTRY)
     yield
     for field, name in NAMES.items():
         del sys.modules[name]
-        del (ENGINES if field == "engine" else CHOICES[field])[name]
+        del registries[field][name]
 
 
 def test_a_step_is_the_central_difference_of_the_loss() -> None:

@@ -12,7 +12,7 @@ from analysis.entry import InputError
 from experiments.study.batches import Batch, Results
 from experiments.study.checked import checked, path
 from nnxor import checks
-from nnxor.registry import Registry, registering
+from nnxor.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +59,15 @@ def read_cluster(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"address": checked("parallel.address", address, scheduler), "wait": given["wait"]}
 
 
-BACKENDS: Registry[Backend] = Registry("parallel.backend")
-backend = registering(Backend, BACKENDS.register)
-
-backend(name="threads", workers="threads", trains="experiments.execution.parallel:on_threads")
-backend(name="loky", workers="processes", trains="experiments.execution.parallel:on_processes")
-backend(
-    name="dask",
-    workers="dask workers",
-    trains="experiments.execution.cluster:stream",
-    settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
-    read=read_cluster,
+BACKENDS = Registry(
+    "parallel.backend",
+    Backend(name="threads", workers="threads", trains="experiments.execution.parallel:on_threads"),
+    Backend(name="loky", workers="processes", trains="experiments.execution.parallel:on_processes"),
+    Backend(
+        name="dask",
+        workers="dask workers",
+        trains="experiments.execution.cluster:stream",
+        settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
+        read=read_cluster,
+    ),
 )

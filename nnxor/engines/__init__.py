@@ -22,7 +22,7 @@ from nnxor.arrays import Array, Ints, Wholes
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS
-from nnxor.registry import Registry, hint, registering
+from nnxor.registry import Registry, hint
 
 
 class Trace(NamedTuple):
@@ -100,14 +100,14 @@ class Engine:
         return getattr(importlib.import_module(self.module), name, None)
 
 
-ENGINES: Registry[Engine] = Registry("engine")
-engine = registering(Engine, ENGINES.register)
-
-engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6))
-engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9))
-engine(
-    name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
-    seconds=(0.6e-9, 0.45e-9),
+ENGINES = Registry(
+    "engine",
+    Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
+    Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
+    Engine(
+        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
+        seconds=(0.6e-9, 0.45e-9),
+    ),
 )  # fmt: skip
 
 

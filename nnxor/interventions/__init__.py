@@ -14,7 +14,7 @@ from nnxor.arrays import Mask
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.entries import Settings, Uses
 from nnxor.network.inits_in_yaml import GivenWeights
-from nnxor.registry import Registry, registering
+from nnxor.registry import Registry, entries_of
 
 Units = Mask
 
@@ -50,10 +50,6 @@ class Intervention(Uses):
         return self.refusal(condition)
 
 
-INTERVENTIONS: Registry[Intervention] = Registry("rescue")
-intervention = registering(Intervention, INTERVENTIONS.register)
-
-
 def fresh(condition: Settings, seeds: range) -> Weights:
     """The second draw of these seeds, in the condition's dtype."""
     return initial_weights(condition, seeds, again=1).astype(condition.numpy_dtype)
@@ -66,4 +62,6 @@ def redrawn(condition: Settings, weights: Weights, seeds: range, units: Units) -
     return Weights(W1, b1, W2, weights.b2)
 
 
-INTERVENTIONS.discover(__name__, first=("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky"))
+INTERVENTIONS: Registry[Intervention] = Registry(
+    "rescue", *entries_of(__name__, first=("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky"))
+)

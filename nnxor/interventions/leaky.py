@@ -1,8 +1,8 @@
 """leaky: ReLU becomes a leaky ReLU with the condition's slope; no parameter changes."""
 
-from nnxor.interventions import intervention
+from nnxor.interventions import Intervention
 
-intervention(
+ENTRY = Intervention(
     name="leaky",
     label="a leaky ReLU",
     meaning="ReLU becomes a leaky ReLU with the condition's slope; no parameter changes.",

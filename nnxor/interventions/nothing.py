@@ -1,5 +1,7 @@
 """nothing: the run trains on, and no more. The placebo."""
 
-from nnxor.interventions import intervention
+from nnxor.interventions import Intervention
 
-intervention(name="nothing", label="more training", meaning="It trains on, and no more: the placebo.", control=True)
+ENTRY = Intervention(
+    name="nothing", label="more training", meaning="It trains on, and no more: the placebo.", control=True
+)

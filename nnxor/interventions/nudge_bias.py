@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnxor.arithmetic.networks import alive, preactivations
-from nnxor.interventions import intervention
+from nnxor.interventions import Intervention
 from nnxor.network.draws import Weights
 from nnxor.network.entries import Settings
 
@@ -26,7 +26,7 @@ def nudged(condition: Settings, weights: Weights, _seeds: range) -> Weights:
     return lifted._replace(b1=np.where(still, weights.b1 - largest + LIFT, lifted.b1))
 
 
-intervention(
+ENTRY = Intervention(
     name="nudge_bias",
     label="lifting the dead units' biases",
     meaning="The bias of every dead unit is lifted until one row is active.",

@@ -1,10 +1,10 @@
 """recycle: dead units are redrawn again and again while the run trains on, as `recycle_every` does from the start."""
 
-from nnxor.interventions import intervention
+from nnxor.interventions import Intervention
 
 PARTS = 10  # of the epochs, after each of which but the last dead units are redrawn
 
-intervention(
+ENTRY = Intervention(
     name="recycle",
     label="redrawing dead units nine times",
     meaning="While it trains on, every dead unit is drawn afresh after each tenth of the epochs.",

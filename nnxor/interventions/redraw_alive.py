@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnxor.arithmetic.networks import alive
-from nnxor.interventions import Units, intervention, redrawn
+from nnxor.interventions import Intervention, Units, redrawn
 from nnxor.network.draws import Weights, uniforms
 from nnxor.network.entries import Settings
 
@@ -18,7 +18,7 @@ def as_many_alive(condition: Settings, weights: Weights, seeds: range) -> Units:
     return np.asarray(live & (place < (~live).sum(axis=0)))
 
 
-intervention(
+ENTRY = Intervention(
     name="redraw_alive",
     label="redrawing as many live units",
     meaning="As many live units get fresh weights as there are dead ones (all where fewer live): the control.",

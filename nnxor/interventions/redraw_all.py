@@ -1,8 +1,8 @@
 """redraw_all: every parameter is drawn afresh, the output bias too."""
 
-from nnxor.interventions import fresh, intervention
+from nnxor.interventions import Intervention, fresh
 
-intervention(
+ENTRY = Intervention(
     name="redraw_all",
     label="a new network",
     meaning="Every parameter is drawn afresh, the output bias too.",

@@ -1,9 +1,9 @@
 """redraw_dead: every dead unit gets a fresh bias, input weights and output weight from the init."""
 
 from nnxor.arithmetic.networks import alive
-from nnxor.interventions import intervention, redrawn
+from nnxor.interventions import Intervention, redrawn
 
-intervention(
+ENTRY = Intervention(
     name="redraw_dead",
     label="redrawing the dead units",
     meaning="Every dead unit gets a fresh bias, input weights and output weight from the init.",

@@ -1,6 +1,6 @@
 """What an activation, a loss and an optimizer are: all that the rest of the code asks of one stands in its entry.
 
-An entry is a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
+An entry is the `ENTRY` of a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
 (`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; the readable layer, which activations and
 losses have beside them, is the independent check. `k` holds the settings of a condition that the entry uses: the real
 ones as numbers of the training's dtype, the others (`relu_at_zero`) as they are (`nnxor.arithmetic.epoch.Rules`).
@@ -15,7 +15,6 @@ from nnxor.arithmetic.numbers import Number
 from nnxor.arrays import Floats, Wholes
 from nnxor.network.layers import Elementwise, RowLoss, Rule
 from nnxor.network.tasks import Task
-from nnxor.registry import Registry, registering
 
 Settings = Any  # A condition, or whatever else holds the fields that an entry uses under their names
 Memory = tuple[Number, ...]
@@ -147,21 +146,3 @@ class Optimizer(Uses):
     def memory(self) -> int:
         """How many numbers it remembers of each parameter."""
         return len(self.start(1.0))
-
-
-ACTIVATIONS: Registry[Activation] = Registry("activation")  # the activations of hidden units
-OUTPUTS: Registry[Activation] = Registry("output")  # the output functions
-LOSSES: Registry[Loss] = Registry("loss")
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
-
-
-def _register(activation: Activation) -> Activation:
-    """Register an activation wherever it may stand."""
-    for registry, stands in ((ACTIVATIONS, activation.hidden), (OUTPUTS, activation.output)):
-        if stands:
-            registry.register(activation)
-    return activation
-
-
-activation = registering(Activation, _register)
-loss, optimizer = registering(Loss, LOSSES.register), registering(Optimizer, OPTIMIZERS.register)

@@ -13,10 +13,7 @@ class Fruit:
 
 
 def fruits() -> Registry[Fruit]:
-    registry: Registry[Fruit] = Registry("fruit")
-    for name in ("apple", "pear"):
-        registry.register(Fruit(name))
-    return registry
+    return Registry("fruit", Fruit("apple"), Fruit("pear"))
 
 
 def test_an_unknown_name_raises_with_the_nearest_name_and_what_is_allowed() -> None:

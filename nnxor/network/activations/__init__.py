@@ -1,7 +1,8 @@
 """The activations and the output functions, one module each (`nnxor.network.entries.Activation`)."""
 
-from nnxor.network.entries import ACTIVATIONS, OUTPUTS
+from nnxor.network.entries import Activation
+from nnxor.registry import Registry, entries_of
 
-ACTIVATIONS.discover(__name__, first=("relu", "leaky_relu", "tanh", "sigmoid", "identity"))
-
-__all__ = ["ACTIVATIONS", "OUTPUTS"]
+_FOUND: list[Activation] = entries_of(__name__, first=("relu", "leaky_relu", "tanh", "sigmoid", "identity"))
+ACTIVATIONS = Registry("activation", *(entry for entry in _FOUND if entry.hidden))
+OUTPUTS = Registry("output", *(entry for entry in _FOUND if entry.output))

@@ -4,9 +4,9 @@ import numpy as np
 
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import minimum, where
-from nnxor.network.entries import activation
+from nnxor.network.entries import Activation
 
-activation(
+ENTRY = Activation(
     name="elu",
     label="ELU",
     readable=lambda condition: (

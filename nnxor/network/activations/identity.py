@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from nnxor.network.entries import activation
+from nnxor.network.entries import Activation
 
-activation(
+ENTRY = Activation(
     name="identity",
     label="identity",
     readable=lambda condition: (lambda x: x, lambda x, y: np.ones_like(x)),

@@ -3,9 +3,9 @@
 import numpy as np
 
 from nnxor.arithmetic.numbers import where
-from nnxor.network.entries import activation
+from nnxor.network.entries import Activation
 
-activation(
+ENTRY = Activation(
     name="leaky_relu",
     label="leaky ReLU",
     settings=("slope", "relu_at_zero"),

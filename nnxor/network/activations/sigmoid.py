@@ -3,9 +3,9 @@
 import scipy
 
 from nnxor.arithmetic import functions
-from nnxor.network.entries import activation
+from nnxor.network.entries import Activation
 
-activation(
+ENTRY = Activation(
     name="sigmoid",
     label="sigmoid",
     readable=lambda condition: (lambda x: scipy.special.expit(x), lambda x, y: y * (1 - y)),

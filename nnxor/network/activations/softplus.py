@@ -5,7 +5,7 @@ import scipy
 
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import Number, absolute, maximum
-from nnxor.network.entries import Settings, activation
+from nnxor.network.entries import Activation, Settings
 
 
 def second(z: Number, a: Number, k: Settings) -> Number:
@@ -14,7 +14,7 @@ def second(z: Number, a: Number, k: Settings) -> Number:
     return y * (1.0 - y)
 
 
-activation(
+ENTRY = Activation(
     name="softplus",
     label="softplus",
     readable=lambda condition: (lambda x: np.logaddexp(x, 0), lambda x, y: scipy.special.expit(x)),

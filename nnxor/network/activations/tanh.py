@@ -3,9 +3,9 @@
 import numpy as np
 
 from nnxor.arithmetic import functions
-from nnxor.network.entries import activation
+from nnxor.network.entries import Activation
 
-activation(
+ENTRY = Activation(
     name="tanh",
     label="tanh",
     readable=lambda condition: (np.tanh, lambda x, y: 1 - y * y),

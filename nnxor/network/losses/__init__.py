@@ -1,7 +1,6 @@
 """The losses, one module each (`nnxor.network.entries.Loss`)."""
 
-from nnxor.network.entries import LOSSES
+from nnxor.network.entries import Loss
+from nnxor.registry import Registry, entries_of
 
-LOSSES.discover(__name__, first=("half_sse", "mse", "bce"))
-
-__all__ = ["LOSSES"]
+LOSSES: Registry[Loss] = Registry("loss", *entries_of(__name__, first=("half_sse", "mse", "bce")))

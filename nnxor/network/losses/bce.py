@@ -11,7 +11,7 @@ import scipy
 
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import Number, absolute, maximum
-from nnxor.network.entries import loss
+from nnxor.network.entries import Loss
 
 
 def row(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]:
@@ -28,7 +28,7 @@ def entropy(p: Fraction) -> Fraction:
         return Fraction(-sum(part * part.ln() for part in parts))
 
 
-loss(
+ENTRY = Loss(
     name="bce",
     label="the binary cross-entropy",
     readable=(lambda s, t: np.logaddexp(s, 0) - s * t, lambda s, t: scipy.special.expit(s) - t, True),

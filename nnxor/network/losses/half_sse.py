@@ -1,7 +1,7 @@
 """The article's loss: half the sum of squared errors, ½·Σ(y − t)²."""
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.entries import loss
+from nnxor.network.entries import Loss
 
 
 def squared(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]:
@@ -11,7 +11,7 @@ def squared(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]
     return gradient * error, gradient
 
 
-HALF_SSE = loss(
+ENTRY = Loss(
     name="half_sse",
     label="half the sum of squared errors",
     readable=(lambda y, t: (y - t) ** 2 / 2, lambda y, t: y - t, False),

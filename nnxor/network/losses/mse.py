@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 
-from nnxor.network.entries import LOSSES
-from nnxor.network.losses.half_sse import HALF_SSE
+from nnxor.network.losses import half_sse
 
-LOSSES.register(
-    replace(
-        HALF_SSE,
-        name="mse",
-        label="the mean squared error",
-        readable=(lambda y, t: (y - t) ** 2, lambda y, t: 2 * (y - t), True),
-        weight=lambda n_examples: 2.0 / n_examples,
-        elsewhere=("MSELoss", "MeanSquaredError", "mean_squared_error"),
-    )
+ENTRY = replace(
+    half_sse.ENTRY,
+    name="mse",
+    label="the mean squared error",
+    readable=(lambda y, t: (y - t) ** 2, lambda y, t: 2 * (y - t), True),
+    weight=lambda n_examples: 2.0 / n_examples,
+    elsewhere=("MSELoss", "MeanSquaredError", "mean_squared_error"),
 )

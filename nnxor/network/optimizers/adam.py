@@ -7,7 +7,7 @@ factor of the rate, α = lr·√(1 − β2^t)/(1 − β1^t), and p ← p − α�
 """
 
 from nnxor.arithmetic.numbers import Number, sqrt
-from nnxor.network.entries import Memory, Settings, Step, optimizer
+from nnxor.network.entries import Memory, Optimizer, Settings, Step
 
 
 def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
@@ -18,7 +18,7 @@ def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: 
     return p - (rate * (root / left[0]) * m) / (sqrt(v) + k.epsilon * root), (m, v)
 
 
-optimizer(
+ENTRY = Optimizer(
     name="adam",
     label="Adam",
     settings=("beta1", "beta2", "epsilon"),

@@ -1,8 +1,8 @@
 """Gradient descent: p ← p − lr·g."""
 
-from nnxor.network.entries import optimizer
+from nnxor.network.entries import Optimizer
 
-optimizer(
+ENTRY = Optimizer(
     name="gd",
     label="gradient descent",
     step=lambda p, g, memory, rate, k, left: (p - rate * g, ()),

@@ -1,7 +1,7 @@
 """Gradient descent with momentum: v ← μ·v + g, p ← p − lr·v (Polyak 1964; Rumelhart, Hinton & Williams 1986)."""
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.entries import Memory, Settings, Step, optimizer
+from nnxor.network.entries import Memory, Optimizer, Settings, Step
 
 
 def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
@@ -10,7 +10,7 @@ def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: 
     return p - rate * velocity, (velocity,)
 
 
-optimizer(
+ENTRY = Optimizer(
     name="momentum",
     label="gradient descent with momentum",
     settings=("momentum",),

@@ -4,7 +4,7 @@ Hinton, Srivastava & Swersky, "Neural networks for machine learning", lecture 6e
 """
 
 from nnxor.arithmetic.numbers import Number, sqrt
-from nnxor.network.entries import Memory, Settings, Step, optimizer
+from nnxor.network.entries import Memory, Optimizer, Settings, Step
 
 
 def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
@@ -13,7 +13,7 @@ def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: 
     return p - (rate * g) / sqrt(v + k.epsilon), (v,)
 
 
-optimizer(
+ENTRY = Optimizer(
     name="rmsprop",
     label="RMSprop",
     settings=("rho", "epsilon"),

@@ -6,7 +6,7 @@ Igel & Hüsken, "Improving the Rprop learning algorithm", NC 2000: after a turn 
 """
 
 from nnxor.arithmetic.numbers import Number, maximum, minimum, where
-from nnxor.network.entries import Memory, Settings, Step, optimizer
+from nnxor.network.entries import Memory, Optimizer, Settings, Step
 
 
 def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
@@ -19,4 +19,4 @@ def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: 
     return where(g > 0.0, p - size, where(g < 0.0, p + size, p)), (g, size)
 
 
-optimizer(name="rprop", label="Rprop", step=step, start=lambda rate: (0.0, rate))
+ENTRY = Optimizer(name="rprop", label="Rprop", step=step, start=lambda rate: (0.0, rate))
