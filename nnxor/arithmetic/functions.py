@@ -104,16 +104,8 @@ def _reduced(x: Number) -> tuple[Number, Number]:
     return n, r + (r * r) * polynomial(c.exp, r)
 
 
-def exp(x: Number) -> Number:
-    """e^x."""
-    c = constants(x)
-    n, p = _reduced(minimum(c.overflow, maximum(c.underflow, x)))
-    half = rounded(n * 0.5)
-    return ((1.0 + p) * power_of_two(half)) * power_of_two(n - half)
-
-
 def exp_below_one(x: Number) -> Number:
-    """e^x for x ≤ 0, somewhat faster; not defined for x > 40."""
+    """e^x for x ≤ 0; not defined for x > 40."""
     n, p = _reduced(maximum(constants(x).underflow, x))
     return ((1.0 + p) * power_of_two(n + SHIFT)) * DOWN
 
@@ -152,7 +144,7 @@ def _log1p(f: Number) -> tuple[Number, Number]:
 
 
 def log1p_unit(x: Number) -> Number:
-    """log(1 + x) for 0 ≤ x ≤ 1, faster; not defined elsewhere."""
+    """log(1 + x) for 0 ≤ x ≤ 1; not defined elsewhere."""
     half, g = _log1p(x)
     return x - (half - g)
 
@@ -168,34 +160,13 @@ def _split(x: Number) -> tuple[Number, Number]:
     return where(large, n + 1.0, n), where(large, m * 0.5, m) - 1.0
 
 
-def _joined(x: Number, n: Number, f: Number, low: Number) -> Number:
-    """n·ln 2 + log(1 + f) + low, the logarithm of a number x, if x is positive and finite; else the limit or NaN."""
-    c = constants(x)
-    half, g = _log1p(f)
-    result = n * c.ln2_high + (f - (half - (g + (n * c.ln2_low + low))))
-    return where(x > 0.0, where(x < inf, result, x), where(x < 0.0, nan, where(x <= 0.0, -inf, x)))
-
-
-def _inside(x: Number) -> Number:
-    """The nearest of the finite numbers from 0 on; NaN stays."""
-    return minimum(float(np.finfo(x.dtype).max), maximum(0.0, x))
-
-
 def log(x: Number) -> Number:
-    """The natural logarithm; −inf for ±0 and NaN for negative numbers."""
-    n, f = _split(_inside(x))
-    return _joined(x, n, f, 0.0)
-
-
-def log1p(x: Number) -> Number:
-    """log(1 + x), also where x is near 0; −inf for −1 and NaN below."""
-    sum_ = 1.0 + x
-    inside = _inside(sum_)
-    n, f = _split(inside)
-    low = (x - (inside - 1.0)) / inside
-    near = absolute(x) < 0.25
-    zero = 0.0 * f
-    return _joined(sum_, where(near, zero, n), where(near, x, f), where(near, zero, low))
+    """The natural logarithm, n·ln 2 + log(1 + f); −inf for ±0 and NaN for negative numbers."""
+    c = constants(x)
+    n, f = _split(minimum(float(np.finfo(x.dtype).max), maximum(0.0, x)))
+    half, g = _log1p(f)
+    result = n * c.ln2_high + (f - (half - (g + (n * c.ln2_low + 0.0))))
+    return where(x > 0.0, where(x < inf, result, x), where(x < 0.0, nan, where(x <= 0.0, -inf, x)))
 
 
 MIDDLE = 0.425  # the middle are the probabilities that are no farther from ½
