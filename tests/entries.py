@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from drawn import draw
 
 from experiments.study import catalog
 from nnxor import engines
@@ -11,7 +12,7 @@ from nnxor.arithmetic.epoch import Rules
 from nnxor.arithmetic.networks import ending, preactivations
 from nnxor.condition import CHOICES, Condition
 from nnxor.diagnosis import diagnose
-from nnxor.network.draws import PARAMETERS, Weights, draw
+from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.trial import trials

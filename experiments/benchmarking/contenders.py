@@ -22,7 +22,7 @@ from experiments.study.batches import LARGEST
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.engines.engine_reference import network, train_epochs
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights, initial_weights
 
 Row = dict[str, Any]
 INIT, LR = "uniform", 0.1  # of the condition that everybody trains
@@ -239,7 +239,7 @@ def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
     for labels, who, fields in cases():
         if importlib.util.find_spec(who.needs):
             condition = Condition(hidden=hidden, epochs=max(1, round(epochs * who.share)), **fields)
-            weights = draw(condition.init, condition.task.n_inputs, hidden, range(who.trainings))
+            weights = initial_weights(condition, range(who.trainings))
             scale = epochs / condition.epochs / who.trainings
             row = {"hidden": hidden, "epochs": epochs, **labels}
             work.append((row, partial(who.train, condition, weights), scale, []))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
 
 MOST_DRAWS = 1000  # how often a network is drawn for an initialization with a margin, before it is refused
-Source = Init | GivenWeights
 Lots = tuple[list[Array], Array, Array, Array]
 
 
@@ -90,25 +89,40 @@ def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Array:
     return (((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52).reshape(-1, 4)
 
 
-def draw(
-    init: Source, n_inputs: int, hidden: int, seeds: range, bias: bool = True, again: int = 0, scale: float = 1.0
-) -> Weights:
-    """Initial weights of the networks with these seeds, rounded to float32.
+def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
+    """Where the trainings of a condition with these seeds start, rounded to float32.
 
-    `seeds` is a range of consecutive non-negative integers; `bias=False` leaves every bias 0; `again` is the number of
-    the draw; `scale` is a factor on every weight and bias, drawn or given, before they are rounded (1 changes no bit).
-    Fans are those of the layer: D inputs and H outputs for the first, H inputs and one output for the second.
+    `seeds` is a range of consecutive non-negative integers; `again` is the number of the draw. Fans are those of the
+    layer: D inputs and H outputs for the first, H inputs and one output for the second. The condition's scale is a
+    factor on every weight and bias, drawn or given, before they are rounded (1 changes no bit). With a margin, each
+    network is the first of its seed's draws in which every row puts some unit above the margin.
     """
+    init, weights = condition.init, _draw(condition, seeds, again)
+    if isinstance(init, GivenWeights) or (margin := init.margin) is None:
+        return weights
+    for attempt in range(1, MOST_DRAWS):
+        W1, b1 = weights.W1.astype(np.float64), weights.b1.astype(np.float64)
+        kept = [preactivation(row, W1, b1).max(axis=0) > margin for row in condition.task.inputs]  # sums from the bias
+        if not len(below := np.flatnonzero(~np.all(kept, axis=0))):
+            return weights
+        rest = range(seeds[below[0]], seeds[below[-1]] + 1)
+        weights.put(below, _draw(condition, rest, again + (attempt << 32)).take(below - below[0]))
+    raise ValueError(f"init={init.name}: {MOST_DRAWS} draws of seed {rest[0]} do not keep the margin {margin:g}")
+
+
+def _draw(condition: Condition, seeds: range, again: int) -> Weights:
+    """A draw of these seeds, whatever margin is asked for."""
     if seeds.step != 1 or seeds.start < 0 or seeds.stop > 2**63:
         raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
+    init, n_inputs, hidden = condition.init, condition.task.n_inputs, condition.hidden
     if isinstance(init, GivenWeights):
         W1, b1, W2, b2 = _given(init, seeds, n_inputs, hidden)
     else:
         W1, b1, W2, b2 = _drawn(init, seeds, n_inputs, hidden, again)
-    if not bias:
+    if not condition.bias:
         b1, b2 = np.zeros_like(b1), np.zeros_like(b2)
     with np.errstate(over="ignore"):  # such a training diverges, and says so
-        return Weights(*((scale * array + 0.0).astype(np.float32) for array in (W1, b1, W2, b2)))  # no −0
+        return Weights(*((condition.scale * array + 0.0).astype(np.float32) for array in (W1, b1, W2, b2)))  # no −0
 
 
 def _drawn(init: Init, seeds: range, n_inputs: int, hidden: int, again: int) -> list[Array]:
@@ -140,27 +154,6 @@ def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
     W1 = u[: hidden * n_inputs].reshape(hidden, n_inputs, len(seeds))
     b1, W2 = u[hidden * n_inputs : -1].reshape(2, hidden, len(seeds))
     return [W1[:, d] for d in range(n_inputs)], b1, W2, u[-1]
-
-
-def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
-    """Where the trainings of a condition with these seeds start (see `draw`).
-
-    With a margin, each network is the first of its seed's draws in which every row puts some unit above the margin.
-    """
-    c = condition
-    arguments = c.init, c.task.n_inputs, c.hidden
-    weights = draw(*arguments, seeds, c.bias, again, c.scale)
-    if isinstance(c.init, GivenWeights) or (margin := c.init.margin) is None:
-        return weights
-    for attempt in range(1, MOST_DRAWS):
-        W1, b1 = weights.W1.astype(np.float64), weights.b1.astype(np.float64)
-        kept = [preactivation(row, W1, b1).max(axis=0) > margin for row in c.task.inputs]  # sums from the bias on
-        if not len(below := np.flatnonzero(~np.all(kept, axis=0))):
-            return weights
-        rest = range(seeds[below[0]], seeds[below[-1]] + 1)
-        fresh = draw(*arguments, rest, c.bias, again + (attempt << 32), c.scale)
-        weights.put(below, fresh.take(below - below[0]))
-    raise ValueError(f"init={c.init.name}: {MOST_DRAWS} draws of seed {rest[0]} do not keep the margin {margin:g}")
 
 
 def _given(init: GivenWeights, seeds: range, n_inputs: int, hidden: int) -> list[Array]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import draw
 from harness import ROOT, SMALL, compose, inside, typed
 from hypothesis import given, strategies as st
 
@@ -22,7 +23,6 @@ from analysis.text.commands import diagnosing, override, reproducing
 from experiments.store.exemplars import write_exemplars
 from experiments.study import catalog
 from experiments.study.study import read_study
-from nnxor.network.draws import draw
 
 Run = Callable[..., Path]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from drawn import draw
 from harness import rewrite
 from scipy.stats import binomtest, fisher_exact
 
@@ -20,7 +21,6 @@ from analysis.report_parts.tables import compare_page, compare_tables
 from analysis.text import words
 from experiments.comparing import compare, sentences
 from experiments.study import catalog
-from nnxor.network.draws import draw
 
 Run = Callable[..., Path]
 EPOCHS = ("base.epochs=200", "grid.lr=[0.2]")

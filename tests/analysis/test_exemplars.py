@@ -91,12 +91,12 @@ def test_the_picture_goes_through_the_predictions(activation: str, output: str) 
 def test_the_curve_is_that_of_the_articles_loop(folder: Path) -> None:
     from experiments.study.given_fields import make_condition
     from nnxor.engines.engine_reference import network, train_epochs
-    from nnxor.network.draws import draw
+    from nnxor.network.draws import initial_weights
 
     run = load_exemplars(folder).iloc[0]
     condition = make_condition({"hidden": int(run["hidden"]), "lr": float(run["lr"]), "epochs": 400})
     seed = int(run["seed"])
-    layers = network(condition, draw(condition.init, 2, condition.hidden, range(seed, seed + 1)))
+    layers = network(condition, initial_weights(condition, range(seed, seed + 1)))
     losses = [loss for _, loss, _ in train_epochs(layers, condition)]
     assert [losses[epoch] for epoch in run["epoch"][:-1]] == pytest.approx(run["curve"][:-1], rel=1e-3, abs=1e-9)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import draw
 
 from experiments.study import catalog
 from nnxor import engines, quench
@@ -13,7 +14,7 @@ from nnxor.condition import Condition, Success, fitting
 from nnxor.diagnosis import CAUSES, LEVEL_TOLERANCE, OUTCOMES, REST_GRADIENT, diagnose
 from nnxor.engines import Trace, Trained
 from nnxor.landscape.regions import APPROACH, lowest
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import TAIL_EPOCHS
 
@@ -38,7 +39,7 @@ def verdict(condition: Condition, weights: Weights) -> dict[str, object]:
 
 def study(seeds: int = 300, **fields: object) -> tuple[Condition, dict[str, np.ndarray]]:
     condition = Condition(**fields)  # type: ignore[arg-type]
-    weights = draw(condition.init, condition.task.n_inputs, condition.hidden, range(seeds), condition.bias)
+    weights = initial_weights(condition, range(seeds))
     return condition, diagnose(condition, weights, train(condition, weights, range(seeds)))
 
 

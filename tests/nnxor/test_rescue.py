@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given, strategies as st
 
 from experiments.study import catalog
@@ -17,7 +18,7 @@ from nnxor.diagnosis import Columns, diagnose
 from nnxor.interventions import INTERVENTIONS
 from nnxor.interventions.nudge_bias import LIFT
 from nnxor.interventions.redraw_alive import as_many_alive
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights, initial_weights
 from nnxor.rescue import intervene, onward_condition
 from nnxor.trial import trials
 
@@ -27,7 +28,7 @@ numpy_engine, numba_engine = engines.load("numpy"), engines.load("numba")
 
 
 def start(condition: Condition, seeds: range = SEEDS) -> Weights:
-    return draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
+    return initial_weights(condition, seeds)
 
 
 def ended(condition: Condition = HE, seeds: range = SEEDS) -> Weights:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import draw
 
 from analysis.data.door import FolderError
 from analysis.entry import InputError, RunError
@@ -18,7 +19,7 @@ from experiments.benchmarking import contenders, timing as benchmark
 from experiments.benchmarking.timing import Command, commands, time_command
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights
 from nnxor.network.inits_in_yaml import UNIFORM
 
 BASELINES = [

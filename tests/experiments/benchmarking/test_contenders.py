@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import draw
 from harness import compose
 
 from experiments.benchmarking import contenders
@@ -12,7 +13,7 @@ from experiments.benchmarking.timing import commands
 from experiments.study.study import read_study
 from nnxor.condition import Condition
 from nnxor.engines import Trained, engine_numba
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights
 from nnxor.network.inits_in_yaml import UNIFORM
 
 

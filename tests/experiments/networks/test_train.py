@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import draw
 from harness import command, inside
 
 from analysis.entry import InputError
@@ -13,7 +14,6 @@ from experiments.study.weight_files import read_network, save_weights
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.network.draws import draw
 
 FILES = Path(__file__).parent / "files"
 

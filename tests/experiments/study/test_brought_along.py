@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import draw
 from harness import compose
 
 from analysis.entry import InputError
@@ -13,7 +14,6 @@ from experiments.study import catalog
 from experiments.study.catalog import load_task
 from experiments.study.study import read_study
 from nnxor.condition import Condition
-from nnxor.network.draws import draw
 from nnxor.network.inits_in_yaml import GivenWeights, Init
 
 Run = Callable[..., Path]

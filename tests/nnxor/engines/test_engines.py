@@ -13,14 +13,14 @@ from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines import Trained, engine_numba, kernel
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits_in_yaml import Distribution, Init
 
 numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
 
 
 def start(condition: Condition, seeds: range) -> Weights:
-    return draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
+    return initial_weights(condition, seeds)
 
 
 def everything(trained: Trained) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given, strategies as st
 
 from experiments.study import catalog
@@ -16,7 +17,7 @@ from nnxor.diagnosis import diagnose
 from nnxor.engines import Trained, kernel
 from nnxor.engines.cycles import first_state
 from nnxor.engines.engine_numpy import Training
-from nnxor.network.draws import PARAMETERS, Weights, draw
+from nnxor.network.draws import PARAMETERS, Weights, initial_weights
 from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.network.minibatches import order_of, steps_of, streams
 from nnxor.network.tasks import XOR, Task
@@ -28,7 +29,7 @@ WRITTEN = Task("written", tuple(XOR.inputs[n] for n in ROWS), tuple(XOR.targets[
 
 
 def start(condition: Condition, seeds: range) -> Weights:
-    return draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
+    return initial_weights(condition, seeds)
 
 
 def arrays(trained: Trained) -> list[np.ndarray]:

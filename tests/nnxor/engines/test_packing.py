@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given, strategies as st
 
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.engines import cycles, engine_numba
 from nnxor.engines.cycles import History, Table, in_order, live_first, to_table, to_weights
-from nnxor.network.draws import draw, initial_weights
+from nnxor.network.draws import initial_weights
 from nnxor.network.inits_in_yaml import UNIFORM
 
 

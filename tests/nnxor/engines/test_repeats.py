@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given, settings, strategies as st
 
 from experiments.study import catalog
@@ -15,7 +16,7 @@ from nnxor.diagnosis import diagnose
 from nnxor.engines import Trained, cycles as repeats, engine_numba, engine_numpy, llvm_numbers
 from nnxor.engines.cycles import History, first_state, first_time, same, schedule, stretch, watched
 from nnxor.engines.runner import read_cycles
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.tasks import Task
 
 REPEATS = 2
@@ -23,7 +24,7 @@ REPEATS = 2
 
 
 def start_of(condition: Condition, seeds: range) -> Weights:
-    return draw(condition.init, 2, condition.hidden, seeds, condition.bias)
+    return initial_weights(condition, seeds)
 
 
 def bits(trained: Trained, chosen: np.ndarray | slice = slice(None)) -> list[bytes]:

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from drawn import draw
 from networks_at_rest import (
     DEAD,
     along,
@@ -29,7 +30,7 @@ from nnxor.diagnosis import diagnose
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem
 from nnxor.landscape.escape import KINDS
-from nnxor.network.draws import Weights, draw, initial_weights
+from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.network.tasks import Task
 from nnxor.trial import resting_points, trials

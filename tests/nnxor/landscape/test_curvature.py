@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given, settings, strategies as st
 from networks_at_rest import (
     loss_of,
@@ -11,7 +12,6 @@ from networks_at_rest import (
 from nnxor.condition import Condition
 from nnxor.landscape.curvature import Local, Problem, row_losses
 from nnxor.landscape.escape import _dependent, _independent, slopes
-from nnxor.network.draws import draw
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "sigmoid"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given, settings, strategies as st
 
 from experiments.study import catalog
@@ -16,7 +17,7 @@ from nnxor.condition import Condition, Success, fitting
 from nnxor.diagnosis import diagnose
 from nnxor.landscape.decoder import decode, decode_predictions
 from nnxor.landscape.levels import _patterns, levels, merged_rows
-from nnxor.network.draws import draw
+from nnxor.network.draws import initial_weights
 from nnxor.network.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (0, 1, 1, 0))
@@ -34,7 +35,7 @@ def stuck_losses(task: Task, seeds: int = 400, **fields: object) -> tuple[np.nda
         task=task, dtype="float64", init=catalog.init("torch"), epochs=20_000, success=Success(tolerance=1e-9)
     )
     condition = replace(plain, **fields)
-    start = draw(condition.init, task.n_inputs, condition.hidden, range(seeds), condition.bias)
+    start = initial_weights(condition, range(seeds))
     trained = engines.load("numba")(condition, start)
     columns = diagnose(condition, start, trained)
     z = np.array(arithmetic.preactivations(condition, trained.weights))

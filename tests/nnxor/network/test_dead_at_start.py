@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import scipy
+from drawn import draw
 from hypothesis import given, settings, strategies as st
 
 from experiments.study import catalog
 from nnxor.network import dead_at_start as theory
-from nnxor.network.draws import draw
 from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.network.tasks import XOR, Task
 
@@ -43,7 +43,7 @@ INITS = {name: catalog.init(name) for name in catalog.names("init")} | MADE
 
 def dead_share(task: Task, init: Init, seeds: int, bias: bool) -> float:
     """Share of the units that are dead among 10 × seeds, in the protocol's float32 arithmetic."""
-    weights = draw(init, task.n_inputs, 10, range(seeds), bias)
+    weights = draw(init, task.n_inputs, 10, range(seeds), bias=bias)
     dead = np.ones((10, seeds), bool)
     for row in task.x(np.dtype(np.float32)):
         z = weights.b1

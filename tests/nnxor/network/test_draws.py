@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given, strategies as st
 from scipy import special, stats
 
@@ -13,7 +14,7 @@ from nnxor.arithmetic.functions import normal_quantile
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.network import inits_in_yaml
-from nnxor.network.draws import Weights, draw, initial_weights, uniforms
+from nnxor.network.draws import Weights, initial_weights, uniforms
 from nnxor.network.inits_in_yaml import UNIFORM, Distribution, GivenWeights, Init, evaluate
 from nnxor.network.tasks import Task
 
