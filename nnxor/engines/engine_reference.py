@@ -18,7 +18,7 @@ from nnxor.engines.cycles import first_state
 from nnxor.engines.engine_numpy import Training, run
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights
-from nnxor.network.layers import Affine, Layer
+from nnxor.network.layers import Affine, Elementwise, Layer, RowLoss
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import Seeds, seeds_of
 
@@ -28,9 +28,9 @@ def network(condition: Condition, start: Weights) -> list[Layer]:
     W1, b1, W2, b2 = start.astype(condition.numpy_dtype)
     return [
         Affine(W1[:, :, 0], b1[:, 0] if condition.bias else None),
-        condition.units.layer(condition),
+        Elementwise(*condition.units.readable(condition)),
         Affine(W2, b2 if condition.bias else None),
-        OUTPUTS[condition.output].layer(condition),
+        Elementwise(*OUTPUTS[condition.output].readable(condition)),
     ]
 
 
@@ -47,7 +47,8 @@ def loss_and_backward(
     """The loss of some rows, and what each layer makes of them; leaves the gradients in the layers."""
     _, *outputs = accumulate(layers, lambda x, layer: layer.forward(x), initial=X)
     entry = LOSSES[condition.loss]
-    loss_layer, n = entry.layer(times), len(layers) - entry.logits  # the gradient for logits enters below the output
+    loss_layer = RowLoss(*entry.readable, times)
+    n = len(layers) - entry.logits  # the gradient for logits enters below the output
     loss, dout = loss_layer.forward(outputs[n - 1], T), loss_layer.backward()
     for layer in reversed(layers[:n]):
         dout = layer.backward(dout)

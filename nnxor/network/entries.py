@@ -1,9 +1,10 @@
 """What an activation, a loss and an optimizer are: all that the rest of the code asks of one stands in its entry.
 
 An entry is the `ENTRY` of a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
-(`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; the readable layer, which activations and
-losses have beside them, is the independent check. `k` holds the settings of a condition that the entry uses: the real
-ones as numbers of the training's dtype, the others (`relu_at_zero`) as they are (`nnxor.arithmetic.epoch.Rules`).
+(`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; what is `readable`, of which activations
+and losses are made layers (`nnxor.network.layers`), is the independent check. `k` holds the settings of a condition
+that the entry uses: the real ones as numbers of the training's dtype, the others (`relu_at_zero`) as they are
+(`nnxor.arithmetic.epoch.Rules`).
 """
 
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.arrays import Floats, Wholes
-from nnxor.network.layers import Elementwise, RowLoss, Rule
+from nnxor.arrays import Floats
+from nnxor.network.layers import Rule
 from nnxor.network.tasks import Task
 
 Settings = Any  # A condition, or whatever else holds the fields that an entry uses under their names
@@ -67,10 +68,6 @@ class Activation(Uses):
     output: bool = False
     half_at: float | None = None
 
-    def layer(self, condition: Settings) -> Elementwise:
-        """The readable layer."""
-        return Elementwise(*self.readable(condition))
-
     @property
     def smooth(self) -> bool:
         """Whether it has no kink: none of its units is dead or linear."""
@@ -107,10 +104,6 @@ class Loss(Uses):
     mixed: Callable[[Fraction], Fraction]
     output: str | None = None
     elsewhere: tuple[str, ...] = ()
-
-    def layer(self, times: Wholes | None) -> RowLoss:
-        """The readable layer, where the rows count so often."""
-        return RowLoss(*self.readable, times)
 
     @property
     def logits(self) -> bool:
