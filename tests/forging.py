@@ -17,7 +17,7 @@ from analysis.data.door import sha256_of
 from analysis.entry import guarded
 from experiments.execution.session import run as run_study
 from experiments.store import counts, rows_and_counts as tables
-from experiments.store.columns import Digest, encode, with_condition
+from experiments.store.columns import Digest, plain, with_condition
 from experiments.store.manifest import describe
 from experiments.verification import verifying
 from experiments.verification.audit import read_record
@@ -50,9 +50,9 @@ def forge(
         mine = [(c, table.filter(pc.equal(keys, c.key))) for c in study.conditions]
         counted = [with_condition(counts.count_rows(rows), c, counts.SCHEMA) for c, rows in mine if len(rows)]
         whole = pa.concat_tables(counted) if counted else counts.SCHEMA.empty_table()
-        pq.write_table(encode(whole, counts.SCHEMA), folder / "counts.parquet")
+        pq.write_table(whole.combine_chunks().cast(counts.SCHEMA), folder / "counts.parquet")
     digest = Digest()
-    digest.update(table)
+    digest.update(table.cast(plain(table.schema)))
     files = {each: sha256_of(folder / each) for each in ("config.yaml", *tables.names(study.record))}
     edit(folder, digest=digest.hexdigest(), files=files, **manifest)
     (folder / "datapackage.json").write_text(describe(read_record(folder).manifest, folder, study))

@@ -26,7 +26,7 @@ import pytest
 from analysis.entry import guarded
 from experiments import cli, composing
 from experiments.execution import estimate
-from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
+from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, in_schema, plain
 from experiments.store.counts import SCHEMA, count_rows
 from experiments.study import catalog
 from nnxor import engines
@@ -198,7 +198,7 @@ def write_tables(trials: pa.Table, folder: Path) -> dict[str, str]:
         counted = pa.table({**fixed, **{name: counts[name] for name in counts.column_names}})
         pieces.append(in_schema(counted, plain(SCHEMA)))
     pq.write_table(trials, folder / "trials.parquet")
-    pq.write_table(encode(pa.concat_tables(pieces), SCHEMA), folder / "counts.parquet")
+    pq.write_table(pa.concat_tables(pieces).combine_chunks().cast(SCHEMA), folder / "counts.parquet")
     paths = [folder / name for name in ("trials.parquet", "counts.parquet")]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 

@@ -107,13 +107,8 @@ def with_condition(rows: pa.Table, condition: Condition, wanted: pa.Schema) -> p
     return in_schema(pa.table(dict(zip(rows.column_names, rows.columns, strict=True)) | constant), texts)
 
 
-def encode(table: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """The table in the wanted schema; each dictionary holds its values in order of appearance."""
-    return table.cast(plain(wanted)).combine_chunks().cast(wanted)
-
-
 class Digest:
-    """SHA-256 of the values of a table that comes in pieces; how it is cut does not matter."""
+    """SHA-256 of the values of a table of plain text that comes in pieces; how it is cut does not matter."""
 
     def __init__(self) -> None:
         self._columns: dict[str, dict[str, hashlib._Hash]] = defaultdict(lambda: defaultdict(hashlib.sha256))
@@ -136,8 +131,6 @@ class Digest:
 def _streams(column: pa.Array) -> dict[str, bytes | memoryview]:
     """A column as bytes that can be joined row by row: values, nulls, and lengths where it is text."""
     nulls = column.is_null().to_numpy(zero_copy_only=False).tobytes()
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string())
     text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
     filled = pc.fill_null(column, pa.scalar("" if text else 0).cast(column.type)) if column.null_count else column
     if not text:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from analysis.entry import RunError
 from experiments.store import counts
-from experiments.store.columns import Digest, encode, in_schema, schema, schema_like, with_condition
+from experiments.store.columns import Digest, in_schema, plain, schema, schema_like, with_condition
 from experiments.store.counts import PLAIN, Held
 from experiments.store.parts import Part
 from experiments.study.batches import Spans, merge, subtract
@@ -41,7 +41,7 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file written in row groups of one size, however its rows come; `digest` is of its values."""
+    """A Parquet file written in row groups of one size, however its rows of plain text come, and their `digest`."""
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
         self.digest = Digest()
@@ -74,9 +74,9 @@ class Writer:
         self._written = self._threads.submit(self._write, table)
 
     def _write(self, table: pa.Table) -> None:
-        encoded = encode(table, self._wanted)
-        hashed = self._threads.submit(self.digest.update, encoded)
-        self._file.write_table(encoded, row_group_size=self._size)
+        whole = table.combine_chunks()  # so that dictionaries hold their values in order of appearance
+        hashed = self._threads.submit(self.digest.update, whole)
+        self._file.write_table(whole.cast(self._wanted), row_group_size=self._size)
         hashed.result()
 
 
@@ -95,10 +95,10 @@ class Slices:
             yield self.read(start, min(start + ROW_GROUP, last))
 
     def read(self, first: int, last: int) -> pa.Table:
-        """The rows, as a table."""
+        """The rows, as a table of plain text."""
         low = bisect_right(self._starts, first) - 1
         groups = self._read_groups(range(low, bisect_left(self._starts, last)))
-        return groups.slice(first - self._starts[low], last - first)
+        return groups.slice(first - self._starts[low], last - first).cast(plain(groups.schema))
 
 
 def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None) -> None:

@@ -22,7 +22,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
 from experiments.store import counts, rows_and_counts as tables
-from experiments.store.columns import CONDITION_COLUMNS, Digest, in_schema, plain, schema, with_condition
+from experiments.store.columns import CONDITION_COLUMNS, Digest, in_schema, schema, with_condition
 from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract
 from experiments.study.catalog import read_yaml
@@ -217,5 +217,5 @@ class Ledger:
 
 
 def _has_fields(table: pa.Table, condition: Condition) -> bool:
-    texts = table.select(list(CONDITION_COLUMNS)).cast(plain(pa.schema(CONDITION_COLUMNS)))
-    return bool(texts.equals(with_condition(texts, condition, texts.schema)))
+    fields = table.select(list(CONDITION_COLUMNS))
+    return bool(fields.equals(with_condition(fields, condition, fields.schema)))

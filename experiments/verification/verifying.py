@@ -26,7 +26,7 @@ from experiments.execution.backends import execute
 from experiments.execution.options import backend_for
 from experiments.execution.progress import Progress, all_of, filled, say, tell
 from experiments.execution.worker import warm_up
-from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
+from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, solved_seeds, total
 from experiments.store.rows_and_counts import Slices
 from experiments.study.batches import Batch, Left, Spans, left, merge, missing, subtract
@@ -152,7 +152,6 @@ class Retraining:
 
     def _compare_rows(self, batch: Batch, again: pa.Table, rows: Slices) -> None:
         recorded = rows.read(*self.ledger.held[batch.condition.key].rows_of(batch.seeds))
-        recorded = recorded.cast(plain(recorded.schema))
         again = with_condition(again, batch.condition, recorded.schema)
         found: dict[str, np.ndarray] = {}
         for name in recorded.column_names:

@@ -12,7 +12,7 @@ from harness import compose
 
 from analysis.data.processes import available_cores
 from experiments.execution.backends import execute
-from experiments.store.columns import Digest, encode, schema, with_condition
+from experiments.store.columns import Digest, schema, with_condition
 from experiments.study.batches import Batch
 from experiments.study.catalog import CONF
 from experiments.study.study import Study, read_study
@@ -40,7 +40,7 @@ def digest(study: Study) -> dict[str, object]:
     )
     for batch, table in sorted(tables.items(), key=lambda item: study.conditions.index(item[0].condition)):
         assert set(table["status"].to_pylist()) == {"ok"}, (batch, table["error"][0])
-        total.update(encode(with_condition(table, batch.condition, wanted), wanted))
+        total.update(with_condition(table, batch.condition, wanted))
     return {
         "conditions": len(study.conditions),
         "seeds": len(study.seeds),
