@@ -52,20 +52,15 @@ WHOLE = "interrupted; each file is either as before or new"
 FOLDER: dict[str, Any] = {"metavar": "DIR", "help": "a result folder that experiments.run made"}
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived. Exit status 143."""
-
-
 class Listener:
-    """Signals become exceptions: a KeyboardInterrupt for SIGINT, Terminated for SIGTERM, until the work is over."""
+    """SIGINT and SIGTERM become a KeyboardInterrupt, until the work is over."""
 
     over = True
-    heard = False
+    heard = 0  # the exit status that the signal asks for, once there was one
 
     def listen(self) -> None:
         """Listen from now on."""
         self.over = False
-        self.kind: type[KeyboardInterrupt] = KeyboardInterrupt
         signal.signal(signal.SIGTERM, self._hear)
         signal.signal(signal.SIGINT, self._hear)  # also where a shell's `&` has turned it off
         signal.signal(signal.SIGALRM, self._repeat)
@@ -73,14 +68,13 @@ class Listener:
         threading.excepthook = self._in_a_thread
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        self.heard = True
-        self.kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        self.heard = TERMINATED if number == signal.SIGTERM else INTERRUPTED
         self._repeat()
 
     def _repeat(self, *_: object) -> None:
         if not self.over:
             signal.setitimer(signal.ITIMER_REAL, AGAIN)
-            raise self.kind
+            raise KeyboardInterrupt
 
     def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
         """An interrupt that fell where none can be raised, into a destructor say, is raised again at once."""
@@ -141,9 +135,9 @@ def finish(work: Callable[[], int], interrupted: str = "interrupted") -> NoRetur
     try:
         status = guarded(work, interrupted)
         LISTENER.over = True
-    except KeyboardInterrupt as stop:  # it came when the work was over, or its end was being told
+    except KeyboardInterrupt:  # it came when the work was over, or its end was being told
         LISTENER.over = True
-        status = TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+        status = LISTENER.heard or INTERRUPTED
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
     status = guarded(lambda: flushed(status))
@@ -166,11 +160,11 @@ def guarded(work: Callable[[], int], interrupted: str = "interrupted") -> int:
         return work()
     except KeyboardInterrupt as error:
         tell(error if str(error) else interrupted)
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return LISTENER.heard or INTERRUPTED
     except Exception as error:
         if LISTENER.heard:  # a library made an error of the interrupt
             tell(interrupted)
-            return TERMINATED if LISTENER.kind is Terminated else INTERRUPTED
+            return LISTENER.heard
         return failed(error)
 
 

@@ -76,11 +76,11 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
     """Say what was kept and how to go on, whatever ends the work in the folder."""
     try:
         yield
-    except KeyboardInterrupt as stop:
+    except KeyboardInterrupt:
         LISTENER.over = True  # another must not cut the answer to the first
         kept = sum(len(span) for spans in folder.done().values() for span in spans)
         what = f"interrupted; {kept:,} of {folder.study.n_trainings:,} trainings kept in {folder.path}"
-        raise type(stop)(f"{what}; the same command goes on from there") from None
+        raise KeyboardInterrupt(f"{what}; the same command goes on from there") from None
     except BrokenPipeError:
         raise
     except OSError as error:
