@@ -10,7 +10,7 @@ from analysis.data.conditions import FIELDS, NAMING, is_number, nearest, swept, 
 from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, size
 from analysis.findings.paired import compare_he, compare_values, drawn
-from analysis.findings.published import Beside, beside, mean_errors
+from analysis.findings.published import Beside, beside, mean_errors, published_frame
 from analysis.findings.stuck import failure_causes, freed, redrawn
 from analysis.findings.summary import resting, summarise, with_levels
 from analysis.findings.verdict import scope, verdicts
@@ -126,3 +126,10 @@ class Findings(Counted):
         told = any(each.get("error") for each in entries) and self.manifest["record"] == "trials"
         errors = mean_errors(fine(load(self.folder))) if told else {}
         return beside(self.every_summary, self.rows, self.manifest, errors) if entries else []
+
+    @property
+    def derived(self) -> dict[str, str]:
+        """The texts of files that follow: of published.csv, if others have published figures, and of summary.csv."""
+        tables = {"published.csv": published_frame(self.published)} if self.published else {}
+        tables["summary.csv"] = self.every_summary
+        return {name: table.to_csv(index=False, float_format="%.6g") for name, table in tables.items()}

@@ -14,14 +14,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import FIELDS
-from analysis.data.door import write_text
 from analysis.data.reading import STUCK
 from analysis.findings.statistics import VAGUE, Rate
 from analysis.findings.summary import pool, wrapped
@@ -172,16 +170,7 @@ def _columns(name: str, rate: Rate) -> dict[str, float]:
     return {f"{name}_{end}": getattr(rate, end) for end in ("rate", "low", "high")}
 
 
-def write_published(found: Sequence[Beside], folder: Path) -> None:
-    """Write published.csv; none for a study that repeats nothing."""
-    if found:
-        write_text(folder / "published.csv", published_frame(found).to_csv(index=False, float_format="%.6g"))
-    else:
-        (folder / "published.csv").unlink(missing_ok=True)
-
-
-def report_published(found: Sequence[Beside], folder: Path) -> None:
-    """Print what was published beside ours, and write published.csv."""
-    write_published(found, folder)
+def print_published(found: Sequence[Beside]) -> None:
+    """Print what was published beside ours, if anything was."""
     if found:
         print("", *published_lines(found), sep="\n", flush=True)

@@ -10,14 +10,12 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import conditions, few, swept, unusual, usual
-from analysis.data.door import write_text
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, is_stuck, quantiles, sums
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
@@ -109,11 +107,6 @@ def certificates(trials: pd.DataFrame, level: str | None = None) -> dict[str, Ra
     on_it = trials if level is None else trials[(trials["outcome"] == level).to_numpy(bool)]
     known = on_it[on_it["minimum"].notna().to_numpy(bool)]
     return {kind: pool(known, known["minimum"] == kind) for kind in KINDS if (trials["minimum"] == kind).any()}
-
-
-def write_summary(summary: pd.DataFrame, folder: Path) -> None:
-    """Write summary.csv."""
-    write_text(folder / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
 
 
 def stuck_outcomes(summary: pd.DataFrame) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 
-from analysis.data.door import FolderError
+from analysis.data.door import FolderError, write_text
 from analysis.data.processes import DRAWING
 from analysis.entry import InputError, RunError, turning
 from analysis.findings.findings import Findings
-from analysis.findings.published import report_published
-from analysis.findings.summary import print_summary, write_summary
+from analysis.findings.published import print_published
+from analysis.findings.summary import print_summary
 from analysis.report import write_report
 from experiments.execution.progress import say
 from experiments.store.exemplars import write_exemplars, write_laws
@@ -44,10 +44,11 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
         print_summary(summary, found.together(summary))
         if folder.holds_more:
             return
-        report_published(found.published, folder.path)
+        print_published(found.published)
         write_exemplars(folder.path, folder.study, found.every)
         write_laws(folder.path, folder.study.conditions)
-        write_summary(summary, folder.path)  # last: where it is, the others are as well
+        for name, text in found.derived.items():  # summary.csv is the last: where it is, the others are as well
+            write_text(folder.path / name, text)
         if drawn:
             say("drawing figures and report (report=false leaves them out) ...")
             say(f"report: {write_report(folder.path, found, others)}")

@@ -1,5 +1,6 @@
 """What stuck runs rest at, counted by hand; words that are those of the science."""
 
+import io
 import itertools
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ from analysis.data.reading import KINDS, load
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import wilson
-from analysis.findings.summary import certificates, print_summary, resting, summarise, write_summary
+from analysis.findings.summary import certificates, print_summary, resting, summarise
 from analysis.report_parts import sections
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import described
@@ -56,8 +57,7 @@ def test_kinds_are_counted_for_each_level(certified: Path) -> None:
 
 
 def test_the_summary_has_the_counts(certified: Path) -> None:
-    write_summary(summarise(load(certified)), certified)
-    table = pd.read_csv(certified / "summary.csv").set_index("condition")
+    table = pd.read_csv(io.StringIO(Findings.of(certified).derived["summary.csv"])).set_index("condition")
     assert table.loc["uniform4", list(KINDS)].tolist() == [7, 0, 2, 8, 0, 1]
     assert table.loc["he10", list(KINDS)].tolist() == [0, 0, 0, 0, 0, 0]
 
@@ -65,9 +65,7 @@ def test_the_summary_has_the_counts(certified: Path) -> None:
 def test_without_certificates_the_counts_are_empty(handmade: Path, capsys) -> None:
     trials = load(handmade)
     summary = summarise(trials)
-    write_summary(summary, handmade)
-    table = pd.read_csv(handmade / "summary.csv")
-    assert table[list(KINDS)].isna().all(axis=None)
+    assert summary[list(KINDS)].isna().all(axis=None)
     print_summary(summary, trials)
     assert "certified" not in capsys.readouterr().out
 

@@ -1,5 +1,6 @@
 """Published figures beside ours: the rule by hand, words where there are no figures, nothing hidden."""
 
+import io
 import json
 import math
 import re
@@ -22,9 +23,9 @@ from analysis.findings.published import (
     WORDS,
     Beside,
     beside,
+    print_published,
     published_frame,
     published_lines,
-    report_published,
 )
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import summarise
@@ -123,7 +124,7 @@ def test_the_end_of_a_run_says_it_within_80_columns(handmade: Path, capsys) -> N
         {"solved": 0.98, "n": 100, "conditions": ["uniform10"]},
         {"says": "many words " * 20, "conditions": ["he4"]},
     )
-    report_published(Findings.of(handmade).published, handmade)
+    print_published(Findings.of(handmade).published)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "(from memory)" in out
@@ -138,8 +139,7 @@ def test_published_csv_holds_every_number(handmade: Path) -> None:
         {"solved": 0.929, "n": 1000, "quoted": "from memory", "conditions": ["uniform4"]},
         {"says": "nearly always", "conditions": ["he4", "he10"]},
     )
-    report_published(Findings.of(handmade).published, handmade)
-    first, second = pd.read_csv(handmade / "published.csv").to_dict("records")
+    first, second = pd.read_csv(io.StringIO(Findings.of(handmade).derived["published.csv"])).to_dict("records")
     assert (first["published_rate"], first["published_n"]) == (0.929, 1000)
     assert (first["solved"], first["n"], first["stuck"]) == (20, 40, 18)
     assert (first["solved_low"], first["solved_high"]) == pytest.approx((0.351997, 0.648003), abs=1e-5)
@@ -152,8 +152,8 @@ def test_published_csv_holds_every_number(handmade: Path) -> None:
 
 def test_published_csv_calls_a_draw_as_everything_else_does(handmade: Path) -> None:
     publish(handmade, {"says": "x", "conditions": ["uniform4"]}, {"says": "y", "conditions": ["he4"]})
-    report_published(Findings.of(handmade).published, handmade)
-    assert pd.read_csv(handmade / "published.csv")["where"].tolist() == ["U(\N{MINUS SIGN}1, 1)", "He"]
+    table = pd.read_csv(io.StringIO(Findings.of(handmade).derived["published.csv"]))
+    assert table["where"].tolist() == ["U(\N{MINUS SIGN}1, 1)", "He"]
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,8 @@ def test_a_mean_error_is_told_digit_by_digit(make, error: float, digits: int) ->
 
 
 def test_a_study_that_repeats_nothing_has_no_published_csv(handmade: Path, capsys) -> None:
-    (handmade / "published.csv").write_text("old")
-    report_published(Findings.of(handmade).published, handmade)
-    assert not (handmade / "published.csv").exists()
+    print_published(Findings.of(handmade).published)
+    assert list(Findings.of(handmade).derived) == ["summary.csv"]
     assert capsys.readouterr().out == ""
     assert "Published figures" not in sections.render(report.read_results(handmade), figures=False)
 
