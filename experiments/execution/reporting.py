@@ -37,10 +37,8 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
             if others:
                 others.submit(importlib.import_module(DRAWING).read, folder.path)  # meanwhile
         found = Findings.of(folder.path)
-        summary = found.every_summary
-        if folder.holds_more:
-            keys = {condition.key for condition in folder.study.conditions}
-            summary = summary[summary["condition"].isin(keys)].reset_index(drop=True)
+        ours = found.every_summary["condition"].isin([condition.key for condition in folder.study.conditions])
+        summary = found.every_summary[ours].reset_index(drop=True)
         print_summary(summary, found.together(summary))
         if folder.holds_more:
             return
