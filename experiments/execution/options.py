@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from analysis.data.processes import available_cores
-from analysis.entry import InputError
+from analysis.entry import InputError, turning
 from experiments.execution.backends import BACKENDS, Backend
 from experiments.study.batches import Left, seconds
 from experiments.study.checked import checked, known_keys, path, section
@@ -25,7 +25,6 @@ class Options(NamedTuple):
     """The engine, how its batches run in parallel, and where the results go."""
 
     engine: str
-    auto: bool  # whether the engine was chosen for the user
     note: str  # why, if it is not the fastest
     backend: str  # it may be "auto" until it is known what there is to do (`fitting`)
     n_jobs: int
@@ -70,7 +69,6 @@ def read_options(config: Mapping[str, object]) -> Options:
         raise InputError(f"parallel.n_jobs={n_jobs} would do nothing at {elsewhere}, which has its own workers")
     return Options(
         engine=engine,
-        auto=asked == "auto",
         note=note,
         backend=backend.name,
         n_jobs=n_jobs or (1 if elsewhere else available_cores()),
@@ -79,6 +77,13 @@ def read_options(config: Mapping[str, object]) -> Options:
         output=checked("output", config["output"], checks.optional(path)) or Path("results", str(config["name"])),
         **{name: checked(name, config[name], checks.switch) for name in SWITCHES},
     )
+
+
+def load(engine: str) -> engines.Train:
+    """The function `train` of an engine; InputError where it cannot be imported."""
+    allowed = "; allowed: engine=auto, or one that is installed"
+    with turning((ImportError, OSError), InputError, f"engine={engine} cannot be loaded: ", allowed):
+        return engines.load(engine)
 
 
 def backend_for(engine: str, todo: Iterable[Left]) -> str:

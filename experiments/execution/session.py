@@ -9,14 +9,13 @@ from threading import Thread
 from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
-from analysis.entry import DONE, FAILED, LISTENER, InputError, RunError
+from analysis.entry import DONE, FAILED, LISTENER, RunError
 from experiments.execution.backends import execute
-from experiments.execution.options import Options, read_options
+from experiments.execution.options import Options, load, read_options
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
 from experiments.study import batches
 from experiments.study.study import Study, effective, read_study
-from nnxor import engines
 
 reporting = partial(importlib.import_module, "experiments.execution.reporting")  # imported when it is first needed
 OWN_QUESTION = "How do the settings of this sweep change how often training succeeds?"
@@ -58,7 +57,8 @@ def run(config: Mapping[str, Any]) -> int:
             say(f"left aside: {line}")
         if not todo and folder.is_compact():
             return nothing_left(study, options, folder)
-        options = with_working_engine(options).fitting(todo)
+        load(options.engine)
+        options = options.fitting(todo)
         folder.begin(effective(config), options.how())
         with helpers(DRAWING) if options.report else nullcontext() as others:
             aside = train(study, options, folder, todo)
@@ -99,18 +99,6 @@ def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
     elif options.report:
         say(f"report: {folder.path / 'report.html'}")
     return DONE
-
-
-def with_working_engine(options: Options) -> Options:
-    """Load the engine; where `auto` chose one that is broken, take numpy and say why."""
-    try:
-        engines.load(options.engine)
-    except ImportError as error:
-        why = f"{options.engine} cannot be loaded: {error}"
-        if not options.auto:
-            raise InputError(f"engine={why}; allowed: engine=auto, or one that is installed") from None
-        return options._replace(engine="numpy", note=why)
-    return options
 
 
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> Thread:

@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 
 from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
-from analysis.entry import DONE, FAILED, InputError, turning
+from analysis.entry import DONE, FAILED, InputError
 from experiments.execution.backends import execute
-from experiments.execution.options import backend_for
+from experiments.execution.options import backend_for, load
 from experiments.execution.progress import Progress, all_of, filled, say, tell
 from experiments.execution.worker import warm_up
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, with_condition
@@ -74,9 +74,7 @@ def verify(config: Mapping[str, Any]) -> int:
     if asked == "auto":  # the fastest that did not train it, if there is one
         exact = [engine for engine in engines.ENGINES.values() if engine.exact and engine.installed]
         asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
-    allowed = ", ".join(name for name in engines.ENGINES if name != asked)
-    with turning(ImportError, InputError, f"engine={asked} cannot be loaded: ", f"; allowed: {allowed}"):
-        engines.load(asked)
+    load(asked)
     n = None if given["sample"] == "all" else given["sample"]
     retraining = Retraining(ledger, draw_sample(study, n, given["seed"], asked, ledger.failed), asked)
     follow(retraining, given["seed"])

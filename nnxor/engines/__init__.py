@@ -11,7 +11,6 @@ In reading order: `engine_reference` (the article's loop), `engine_numpy`, `cycl
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -84,7 +83,7 @@ class Engine:
 
     name: str
     module: str
-    needs: str = ""  # the package without which it does not work, if there is one
+    needs: str = ""  # the module without which it does not work, if there is one
     exact: bool = True  # whether its bits are those that are promised; else they agree with the others' within rounding
     threads: bool = False  # whether it leaves the interpreter's lock, so that several threads train at a time
     at_once: int = 1  # trainings that it works on at a time, of which a batch is best a multiple
@@ -92,8 +91,11 @@ class Engine:
 
     @property
     def installed(self) -> bool:
-        """Whether what it needs is there."""
-        return not self.needs or importlib.util.find_spec(self.needs) is not None
+        """Whether what it needs is there, and whole."""
+        try:
+            return not self.needs or bool(importlib.import_module(self.needs))
+        except (ImportError, OSError):  # OSError of a shared library
+            return False
 
     def offers(self, name: str) -> Callable[..., Any] | None:
         """A function of its module, which is imported only now; None if there is none of that name."""
@@ -105,7 +107,7 @@ ENGINES = Registry(
     Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
     Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
     Engine(
-        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
+        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite.binding", threads=True, at_once=64,
         seconds=(0.6e-9, 0.45e-9),
     ),
 )  # fmt: skip
@@ -116,7 +118,7 @@ def fastest() -> tuple[str, str]:
     by_speed = sorted(ENGINES.values(), key=lambda engine: engine.seconds)
     best = next(engine for engine in by_speed if engine.installed)
     slower = best.seconds[1] / by_speed[0].seconds[1]
-    why = f"{by_speed[0].needs} is not installed: about {round(slower, -1):.0f} times slower"
+    why = f"{by_speed[0].needs} cannot be imported: about {round(slower, -1):.0f} times slower"
     return best.name, "" if best is by_speed[0] else why
 
 

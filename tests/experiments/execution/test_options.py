@@ -1,9 +1,10 @@
 """Who trains: what was asked for, else what suits the engine and the work."""
 
+import sys
 from pathlib import Path
 
 import pytest
-from harness import compose
+from harness import compose, inside
 
 from experiments.execution.backends import execute
 from experiments.execution.options import read_options
@@ -44,3 +45,17 @@ def test_workers_are_gone_when_all_is_trained() -> None:
     assert len(loky_workers()) == 2
     assert len(list(results)) == 15
     assert not loky_workers()
+
+
+def test_where_the_fast_engine_is_broken_another_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows the trainings asks for an engine, too: exemplars."""
+    for module in ("llvmlite.binding", "nnxor.engines.engine_numba"):
+        monkeypatch.setitem(sys.modules, module, None)
+    study = ["grid.hidden=2", "base.epochs=50", "seeds.count=4", "report=false", "parallel=threads"]
+    done = inside("name=broken", *study, f"output={tmp_path / 'broken'}", module="experiments.run", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "with numpy, 2 threads (llvmlite.binding cannot be imported: about" in " ".join(done.stdout.split())
+    asked = inside("name=a", *study, "engine=numba", f"output={tmp_path / 'a'}", module="experiments.run", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "engine=numba cannot be loaded: " in asked.stderr
+    assert asked.stderr.endswith("allowed: engine=auto, or one that is installed\n")
