@@ -135,3 +135,11 @@ def test_all_of_them_are_planned_and_run_together_and_the_textbook_is_recognised
     published = json.loads((tmp_path / "out" / "manifest.json").read_text())["published"]
     assert {key for entry in published for key in entry["conditions"]} <= set(trials["condition"])
     assert len(published) == 51
+
+
+def test_what_others_published_is_told_as_long_as_the_study_repeats_it(tmp_path: Path) -> None:
+    entry = "{source: A, setting: a, where: {hidden: 2}, solved: 0.5, n: 10}"
+    study = ("name=once", "grid.hidden=2", "base.epochs=10", "report=false", f"output={tmp_path}", "parallel=threads")
+    for overrides, told in ((["seeds.count=2", f"published=[{entry}]"], True), (["seeds.count=4"], False)):
+        assert run_study(compose(*study, *overrides)) == 0
+        assert (tmp_path / "published.csv").exists() == told
