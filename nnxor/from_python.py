@@ -1,7 +1,7 @@
 """One network at a time, from Python: `nnxor.train` and `nnxor.diagnose`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
@@ -13,14 +13,13 @@ from numpy.typing import ArrayLike
 from nnxor import engines
 from nnxor.arrays import Floats, Values
 from nnxor.condition import FIELDS, Condition, fitting, users
-from nnxor.diagnosis import diagnose as diagnosed
 from nnxor.engines import engine_numpy
 from nnxor.network.draws import Weights
 from nnxor.network.inits_in_yaml import Init
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
-from nnxor.trial import kinds, trials
+from nnxor.trial import trials
 
 SHIPPED = {"init": Init.of, "task": Task.of}  # fields whose values may be names of files in conf
 
@@ -140,9 +139,8 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
         weights = weights.astype(condition.numpy_dtype)
     if not all(np.isfinite(each).all() for each in weights):
         raise ValueError(f"weights must be finite in {condition.dtype}")
-    columns = diagnosed(condition, weights, engine_numpy.train(condition, weights, range(1)))
-    columns["minimum"] = kinds(condition, weights, columns)
-    return Run(condition, None, weights.only(), weights.only(), _row(columns))
+    found = trials(replace(condition, rescue=None), range(1), engine_numpy.train, certified=True, start=weights)
+    return Run(condition, None, found.start.only(), found.end.only(), _row(found.columns))
 
 
 def _condition(fields: Mapping[str, Any]) -> Condition:

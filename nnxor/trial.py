@@ -33,9 +33,11 @@ class Trials(NamedTuple):
     columns: Columns
 
 
-def trials(condition: Condition, seeds: range, train: Train, certified: bool = False) -> Trials:
-    """Train the networks of consecutive seeds with an engine, and say what became of them."""
-    start = initial_weights(condition, seeds)
+def trials(
+    condition: Condition, seeds: range, train: Train, certified: bool = False, start: Weights | None = None
+) -> Trials:
+    """Train with an engine the networks of consecutive seeds, or those that are given, and say what became of them."""
+    start = initial_weights(condition, seeds) if start is None else start
     trained = train(condition, start, seeds)
     end, columns = trained.weights, diagnose(condition, start, trained)
     if condition.rescue is not None:

@@ -15,7 +15,7 @@ from experiments.study import given_fields
 from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
 from experiments.study.weight_files import WRITE_IT
-from nnxor import checks, diagnosis, engines, rescue, trial
+from nnxor import checks, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
@@ -118,9 +118,8 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
     """The diagnosis of networks after so many epochs of training from these weights."""
-    longer, weights = replace(condition, epochs=epochs), weights.astype(condition.numpy_dtype)
-    trained = engines.load("auto")(longer, weights, range(weights.n_networks))
-    return dict(diagnosis.diagnose(longer, weights, trained))
+    longer, start = replace(condition, epochs=epochs), weights.astype(condition.numpy_dtype)
+    return trial.trials(longer, range(weights.n_networks), engines.load("auto"), start=start).columns
 
 
 def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:

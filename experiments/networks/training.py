@@ -18,11 +18,11 @@ from experiments.study.weight_files import save_weights
 from nnxor import checks
 from nnxor.arithmetic.networks import Look, alive, any_active
 from nnxor.condition import Condition
-from nnxor.diagnosis import diagnose
-from nnxor.engines import Trained, engine_numpy
+from nnxor.engines import engine_numpy
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits_in_yaml import GivenWeights
+from nnxor.trial import Trials, trials
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")  # fields that the first line names
 PREDICTIONS_EVERY = 5000
@@ -43,12 +43,13 @@ def train(config: Mapping[str, Any]) -> int:
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     deaths = np.full(condition.hidden, ALIVE)
-    trained = engine_numpy.train(condition, weights, range(seed, seed + 1), partial(see, condition, every, deaths))
-    explain(condition, weights, trained, deaths)
+    watched = partial(engine_numpy.train, see=partial(see, condition, every, deaths))
+    found = trials(condition, range(seed, seed + 1), watched, start=weights)
+    explain(condition, found, deaths)
     if where := address(condition, seed, weights if config["weights"] else None):
         say(f"\nwatch it train in the page that nnxor-explorer writes:\n  explorer.html{where}")
     if save:
-        save_weights(save, trained.weights)
+        save_weights(save, found.end)
         drawn = None if isinstance(condition.init, GivenWeights) else given_init(config["init"])
         given = {**config, "hidden": None, "init": drawn, "loss": None, "loss_name": config["loss"]}
         told = [f"{key}={checks.show(given[key])}" for key in (*TRAINED, "loss_name") if given[key] is not None]
@@ -110,9 +111,9 @@ def see(condition: Condition, every: int | None, deaths: np.ndarray, epoch: int,
         say(paragraph(f"predictions {y}", 14))
 
 
-def explain(condition: Condition, start: Weights, trained: Trained, deaths: np.ndarray) -> None:
+def explain(condition: Condition, found: Trials, deaths: np.ndarray) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
-    row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
+    row = {name: values[0] for name, values in found.columns.items()}
     merged = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
     ended = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}{merged}; cause: {row['cause']}"
     solved = f", since epoch {row['solved_epoch']} (of {condition.epochs})"
@@ -128,7 +129,7 @@ def explain(condition: Condition, start: Weights, trained: Trained, deaths: np.n
     for n, (before, after, death) in enumerate(zip(was, now, deaths, strict=True), 1):
         say(f"  {n:>3}  {before[:LONGEST_PATTERN]} > {after[:LONGEST_PATTERN]}  {unit_fate(after, death, condition)}")
     say("it computes")
-    for line in formula(condition, trained.weights):
+    for line in formula(condition, found.end):
         say(paragraph(line.strip(), 2 + len(line) - len(line.lstrip())))
 
 

@@ -13,10 +13,9 @@ from analysis.data.conditions import NAMING, conditions, distance, learn
 from analysis.data.door import write_text
 from experiments.study.explorer_address import address
 from experiments.study.study import Study
-from nnxor import engines
+from nnxor import engines, trial
 from nnxor.arithmetic.networks import Networks
 from nnxor.condition import FIELDS, Condition, labelled
-from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
 from nnxor.network.dead_at_start import dead_probability
 from nnxor.network.draws import Weights, initial_weights
@@ -66,8 +65,8 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     course = Weights.joined(engines.course(engine, condition, start, seeds, epochs))
     with np.errstate(all="ignore"):
         curve = _plain(Networks(condition).look(course).loss)
-    trained = engines.load(engine)(condition, start, seeds)
-    row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
+    found = trial.trials(condition, seeds, engines.load(engine), start=start)
+    row = {name: values[0] for name, values in found.columns.items()}
     return {
         "condition": condition.key,
         **condition.values(),
@@ -81,9 +80,9 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "predictions": _plain([row[f"y_{name}"] for name in condition.task.row_names]),
         "epoch": epochs,
         "curve": curve,
-        "final": {name: _plain(np.atleast_1d(array)) for name, array in trained.weights.only().items()},
+        "final": {name: _plain(np.atleast_1d(array)) for name, array in found.end.only().items()},
         "kinked": not condition.smooth,
-        "surface": surface(condition, trained.weights),
+        "surface": surface(condition, found.end),
         "explorer": None if source else address(condition, seed),
     }
 

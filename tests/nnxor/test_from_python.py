@@ -109,3 +109,9 @@ def test_a_prediction_of_minus_one_is_a_number() -> None:
     """It was None, as a missing count is."""
     row = nnxor.diagnose(W1=[[1.0], [1.0]], b1=[-5.0], W2=[1.0], b2=-1.0).row
     assert (row["y_00"], row["y_11"], row["solved_epoch"]) == (-1.0, -1.0, None)
+
+
+def test_a_network_is_judged_as_it_is_whatever_would_rescue_it() -> None:
+    """With rescue=leaky the minimum of a dead unit was told to be a kink: that is what it would be as a leaky one."""
+    what = nnxor.diagnose(W1=[[-1], [-1]], b1=[0], W2=[1], b2=0.5, rescue="leaky")
+    assert (what.outcome, what.row["minimum"]) == ("stuck_1/2", "minimum")
