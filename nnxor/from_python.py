@@ -135,8 +135,7 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     condition = _condition({"dtype": dtype, **fields, "hidden": hidden, "epochs": 0})
     if n_inputs != condition.task.n_inputs:
         raise ValueError(f"W1 is for {n_inputs} inputs; task={condition.task.name} has another number")
-    with np.errstate(over="ignore"):
-        weights = weights.astype(condition.numpy_dtype)
+    weights = weights.astype(condition.numpy_dtype)
     if not all(np.isfinite(each).all() for each in weights):
         raise ValueError(f"weights must be finite in {condition.dtype}")
     found = trials(replace(condition, rescue=None), range(1), engine_numpy.train, certified=True, start=weights)

@@ -97,7 +97,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
         tell("", two.replace("_", " at "))
     then = now if outcome in ("solved", "diverged") else states(condition, weights, condition.epochs)
     tell("verdict", verdict_on_network(outcome, trap, condition, str(then["outcome"][0])))
-    rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
+    rows = condition.task.row_names[:16]
     predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6) + 0.0:.4g} for {row}" for row in rows)
     norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
     tell("loss", f"{norm}; predictions {predictions}")
@@ -118,13 +118,13 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
     """The diagnosis of networks after so many epochs of training from these weights."""
-    longer, start = replace(condition, epochs=epochs), weights.astype(condition.numpy_dtype)
-    return trial.trials(longer, range(weights.n_networks), engines.load("auto"), start=start).columns
+    longer, seeds = replace(condition, epochs=epochs), range(weights.n_networks)
+    return trial.trials(longer, seeds, engines.load("auto"), start=weights).columns
 
 
 def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:
     """The trap that a network's predictions are those of; None where that cannot be looked up, or is none."""
-    y = tuple(float(now[f"y_{name}"][0]) for name in condition.task.row_names if f"y_{name}" in now)
+    y = tuple(float(now[f"y_{name}"][0]) for name in condition.task.row_names)
     if not has_levels(condition) or not np.isfinite(y).all():
         return None
     found = decode_predictions(y, condition)
@@ -178,9 +178,8 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
 
 def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) -> str:
     """What the certificate says of the point, or of the one at which a stuck network comes to rest."""
-    rounded = weights.astype(condition.numpy_dtype)
     stuck = rescue.is_stuck(now)[0]
-    found = trial.resting_points(condition, rounded, now["plateau"]) if stuck else certify(condition, rounded)
+    found = trial.resting_points(condition, weights, now["plateau"]) if stuck else certify(condition, weights)
     kind, radius, unit, row = str(found.kind[0]), found.radius[0], found.unit[0], found.row[0]
     if kind == "minimum" and radius == float("inf"):
         kept = f", with {condition.freeze} kept," if condition.freeze else ""

@@ -81,7 +81,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
     found, condition = given_fields.network_of(config["weights"], values)
-    return condition, found.weights.astype(condition.numpy_dtype), seed
+    return condition, found.weights, seed
 
 
 def given_init(given: object) -> Any:

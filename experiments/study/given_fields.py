@@ -100,7 +100,7 @@ def make_condition(values: Mapping[str, object]) -> Condition:
 
 
 def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condition]:
-    """A network in a file, and its condition: these values, and what follows from it; InputError if they do not fit."""
+    """A network in a file and its condition (these values, and what follows from it), in its dtype; or InputError."""
     found = read_network(checked("weights", file, path), values.get("task", Condition.task).n_inputs)
     weights, hidden = found.weights, found.weights.W1.shape[1]
     with turning(ValueError, InputError, f"weights={file} has {hidden} units; "):
@@ -110,11 +110,10 @@ def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condit
     condition = make_condition({**read_fields("", found.fields), **values, "hidden": hidden})
     if not condition.bias and (weights.b1.any() or weights.b2.any()):
         raise InputError(f"bias=false contradicts weights={file}, which has biases other than 0")
-    with np.errstate(over="ignore"):
-        finite = all(np.isfinite(array.astype(condition.numpy_dtype)).all() for array in weights)
-    if not finite:
+    weights = weights.astype(condition.numpy_dtype)
+    if not all(np.isfinite(array).all() for array in weights):
         raise InputError(f"weights={file} must hold real numbers, finite in {condition.dtype}")
-    return found, condition
+    return found._replace(weights=weights), condition
 
 
 def spell_out(key: str, name: str, listed: list[object]) -> list[object]:

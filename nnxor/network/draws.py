@@ -42,8 +42,9 @@ class Weights(NamedTuple):
         """Number of networks, R."""
         return len(self.b2)
 
+    @np.errstate(over="ignore")
     def astype(self, dtype: np.dtype) -> Weights:
-        """A copy in another dtype, with 0 for −0, whose sign engines need not agree on."""
+        """A copy in another dtype: infinite beyond its range, and 0 for −0, whose sign engines need not agree on."""
         return Weights(*(array.astype(dtype) + dtype.type(0) for array in self))
 
     def only(self) -> dict[str, Floats]:
