@@ -38,7 +38,8 @@ import scipy
 
 from nnxor.arrays import Array, Values, Wholes
 from nnxor.condition import Condition
-from nnxor.landscape.regions import CHUNK, infimum
+from nnxor.landscape.regions import infimum
+from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -91,18 +92,18 @@ def levels(condition: Condition) -> Levels:
 
     The output is the loss's own, or the score itself. Raises ValueError for a task of too many patterns.
     """
-    task, loss, hidden, bias = condition.task, condition.loss, condition.hidden, condition.bias
+    task, hidden, bias = condition.task, condition.hidden, condition.bias
     slope, _ = condition.slopes or (0.0, 1.0)
     features = _features(task.inputs, bias)
     patterns = tuple(pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope)
     most = min(hidden, task.n_rows)
     reach = next((k for k in range(most) if sum(comb(len(patterns), j) for j in range(k + 2)) > MOST_SETS), most)
     spans = _spans(task.inputs, patterns, reach, bias, slope)
-    value, f, infinite = _minima(task, loss, [basis for _, basis in spans])
+    value, f, infinite = _minima(condition, [basis for _, basis in spans])
     alike = np.column_stack([np.round(np.where(infinite, 0.0, f) / SAME / 10), infinite]) + 0.0
     _, first, kind = np.unique(alike, axis=0, return_index=True, return_inverse=True)
     rests = [
-        (float(value[n]), _rest(f[n], infinite[n], task, loss))
+        (float(value[n]), _rest(f[n], infinite[n], condition))
         for n in np.sort(first).tolist()
         if any(
             _realised(f[m], infinite[m], features, bias, slope, units)
@@ -169,17 +170,14 @@ def _outputs(features: Array, patterns: tuple[Pattern, ...], bias: bool, slope: 
     return np.column_stack([*cut, np.ones((len(features), int(bias)))])
 
 
-def _minima(task: Task, loss: str, bases: list[Array]) -> tuple[Array, Array, Array]:
+def _minima(condition: Condition, bases: list[Array]) -> tuple[Array, Array, Array]:
     """The minimum of the loss over each span: its value (S,), its scores (S, N), and which go to −∞ or ∞ (S, N)."""
-    entry, n = LOSSES[loss], task.n_rows
+    n = condition.task.n_rows
     columns = np.zeros((n, n, len(bases)))
     for s, basis in enumerate(bases):
         columns[:, : basis.shape[1], s] = basis
-    steps = {} if entry.logits else {"steps": 4}  # a squared loss needs one
-    chunks = (columns[..., first : first + CHUNK] for first in range(0, len(bases), CHUNK))
-    found = [infimum(task, loss, entry.output or "identity", chunk, **steps) for chunk in chunks]
-    value, f = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
-    return value, f.T, np.sign(f.T) * (entry.logits & (np.abs(f.T) > INFINITE))
+    value, f = infimum(condition, columns)
+    return value, f.T, np.sign(f.T) * (LOSSES[condition.loss].logits & (np.abs(f.T) > INFINITE))
 
 
 def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[Units]:
@@ -215,13 +213,11 @@ def _realised(f: Array, infinite: Array, features: Array, bias: bool, slope: flo
     return bool(finite.all()) or _feasible(*far, held, np.zeros(len(held)))
 
 
-def _rest(f: Array, infinite: Array, task: Task, loss: str) -> Rest:
-    y, t = f, np.array(task.targets)
-    if LOSSES[loss].logits:
-        y = np.where(infinite != 0, infinite > 0, 0.5 * (1 + np.tanh(f / 2)))
-    y = np.round(y, 9) + 0.0
-    wrong = tuple(np.flatnonzero(np.abs(y - t) > SAME).tolist())
-    return Rest(tuple(y.tolist()), merged_rows([*y[:, None]], t, SAME)[0][0], wrong, bool(infinite.any()))
+def _rest(f: Array, infinite: Array, condition: Condition) -> Rest:
+    y, targets = OUTPUTS[LOSSES[condition.loss].output or "identity"].value(f, None), condition.task.targets
+    y = np.round(np.where(infinite, infinite > 0, y), 9) + 0.0
+    wrong = tuple(np.flatnonzero(np.abs(y - targets) > SAME).tolist())
+    return Rest(tuple(y.tolist()), merged_rows([*y[:, None]], targets, SAME)[0][0], wrong, bool(infinite.any()))
 
 
 def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:

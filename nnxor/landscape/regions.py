@@ -17,7 +17,6 @@ from nnxor.arrays import Array, Floats, Mask
 from nnxor.condition import Condition
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
-from nnxor.network.tasks import Task
 
 STEPS = 40  # Newton steps, of which 30 give ten digits
 RIDGE = 1e-10  # added to the Hessian's diagonal, as a share of its trace: spans overlap, and fitted rows no longer bend
@@ -39,7 +38,7 @@ def lowest(condition: Condition, z: list[Floats]) -> Array:
     for first in range(0, len(spans), CHUNK):
         here = slice(first, first + CHUNK)
         columns = _columns(condition, np.unpackbits(packed[here], axis=2, count=1 + len(z)).astype(bool))
-        bounds[here] = infimum(condition.task, condition.loss, condition.output, columns)[0]
+        bounds[here] = infimum(condition, columns)[0]
     finite = np.logical_and.reduce([np.isfinite(row).all(axis=0) for row in z])
     return np.where(finite, bounds[which.reshape(-1)], np.nan)
 
@@ -57,18 +56,18 @@ def _columns(condition: Condition, patterns: Mask) -> Array:
     return np.concatenate([columns, np.ones((len(x), int(condition.bias), len(patterns)))], axis=1)
 
 
-def infimum(task: Task, loss: str, output: str, columns: Array, steps: int = STEPS) -> tuple[Array, Array]:
+def infimum(condition: Condition, columns: Array) -> tuple[Array, Array]:
     """The infimum (S,) of the loss over outputs spanned by columns (N, K, S), NaN where not known; scores there (N, S).
 
-    By Newton steps, halved while they do not lower the loss. A row that can be driven to its target for ever ends with
-    a score of about 25 on that side.
+    By Newton steps, halved while they do not lower the loss; a squared loss needs one. A row that can be driven to its
+    target for ever ends with a score of about 25 on that side.
     """
     a = np.zeros(columns.shape[1:])
-    value, step, left = _look(task, loss, output, columns, a)
+    value, step, left = _look(condition, columns, a)
     size = np.ones_like(value)
-    for _ in range(steps):
+    for _ in range(STEPS if LOSSES[condition.loss].logits else 4):
         tried = a - size * step
-        there, onward, after = _look(task, loss, output, columns, tried)
+        there, onward, after = _look(condition, columns, tried)
         lower = there < value
         a, step = np.where(lower, tried, a), np.where(lower, onward, step)
         value, left = np.where(lower, there, value), np.where(lower, after, left)
@@ -76,9 +75,10 @@ def infimum(task: Task, loss: str, output: str, columns: Array, steps: int = STE
     return np.where(left <= CONVERGED, value, np.nan), (columns * a).sum(axis=1)
 
 
-def _look(task: Task, name: str, output: str, columns: Array, a: Array) -> tuple[Array, Array, Array]:
+def _look(condition: Condition, columns: Array, a: Array) -> tuple[Array, Array, Array]:
     """The loss (S,) of the outputs with coefficients a (K, S), the Newton step, and the gain that it predicts."""
-    loss, function = LOSSES[name], OUTPUTS[output]
+    task, loss = condition.task, LOSSES[condition.loss]
+    function = OUTPUTS[loss.output or "identity"]
     t, c = task.t(a.dtype), loss.weight(task.n_examples) * task.times
     value, gradient = np.zeros(a.shape[1]), np.zeros_like(a)
     hessian = np.zeros((len(a), *a.shape))
