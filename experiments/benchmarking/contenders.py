@@ -17,8 +17,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from analysis.data.processes import available_cores
-from experiments.study import catalog
 from experiments.study.batches import LARGEST
+from experiments.study.given_fields import make_condition, read_fields
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.engines.engine_reference import network, train_epochs
@@ -185,7 +185,7 @@ def of_engine(name: str, engine: str, trainings: int, share: float, cores: int =
 
 
 VMAPPED = Contender(JAX, 1024, 0.2, vmapped_jax, "jax", CORES[-1])
-Case = tuple[Row, Contender, dict[str, Any]]  # labels, who trains, and the fields of what is trained
+Case = tuple[Row, Contender, dict[str, Any]]  # labels, who trains, and what is trained, as a configuration has it
 
 
 def contenders() -> list[Contender]:
@@ -205,14 +205,14 @@ def contenders() -> list[Contender]:
 def by_contender() -> Iterator[Case]:
     """Everybody, with the condition that all train."""
     for each in contenders():
-        yield {"contender": each.name, "cores": each.cores}, each, {"init": catalog.init(INIT), "lr": LR}
+        yield {"contender": each.name, "cores": each.cores}, each, {"init": INIT, "lr": LR}
 
 
 def by_what_is_left_out() -> Iterator[Case]:
     """The numba engine on one core: the conditions of the default study, and what it leaves out."""
     for (init, lr), (name, options) in product(CONDITIONS, LEFT_OUT.items()):
-        who = of_engine("engine numba", "numba", IN_STUDY, 1.0, **options)
-        yield {"init": init, "lr": lr, "left_out": name}, who, {"init": catalog.init(init), "lr": lr}
+        who, fields = of_engine("engine numba", "numba", IN_STUDY, 1.0, **options), {"init": init, "lr": lr}
+        yield {**fields, "left_out": name}, who, fields
 
 
 def by_kind() -> Iterator[Case]:
@@ -221,8 +221,7 @@ def by_kind() -> Iterator[Case]:
     pytorch = Contender("PyTorch, autograd", 1, 0.05, autograd_pytorch, "torch")
     for (kind, fields), who in product(KINDS.items(), (numba, VMAPPED, pytorch)):
         if who is not VMAPPED or "batch_size" not in fields:
-            task = catalog.task(fields.get("task", "xor"))
-            yield {"kind": kind, "contender": who.name}, who, {"lr": 0.01, **fields, "task": task}
+            yield {"kind": kind, "contender": who.name}, who, {"lr": 0.01, **fields}
 
 
 TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = {  # and the clocks they are timed by
@@ -238,7 +237,8 @@ def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
     work = list[tuple[Row, Callable[[], object], float, list[float]]]()
     for labels, who, fields in cases():
         if importlib.util.find_spec(who.needs):
-            condition = Condition(hidden=hidden, epochs=max(1, round(epochs * who.share)), **fields)
+            sizes = {"hidden": hidden, "epochs": max(1, round(epochs * who.share))}
+            condition = make_condition(read_fields("", {**fields, **sizes}))
             weights = initial_weights(condition, range(who.trainings))
             scale = epochs / condition.epochs / who.trainings
             row = {"hidden": hidden, "epochs": epochs, **labels}

@@ -42,9 +42,7 @@ print(json.dumps([time.perf_counter() - began, peak / 1e6, done.returncode, done
 
 def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
-    given = section("", config, SETTINGS)
-    hidden, epochs, repeats, trainings = (given[name] for name in ("hidden", "epochs", "repeats", "trainings"))
-    folder = given["output"]
+    hidden, epochs, repeats, trainings, folder = section("", config, SETTINGS).values()
     widths = hidden if isinstance(hidden, list) else [hidden]
     for width in widths:
         checked("hidden", width, whole(1, 4096))
