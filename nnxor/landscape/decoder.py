@@ -1,6 +1,7 @@
 """What a final loss, or final predictions, mean in words: looked up among the levels of this loss and of others."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,26 +29,18 @@ TOLERANCE, PREDICTION_TOLERANCE = 1e-3, 2e-2
 """A loss, and predictions, this close to a level and to a rest are taken for it, where targets are 1 apart: numbers are
 often told with three or four digits."""
 MOST_ROWS = 8  # rows of the largest task whose levels are looked up: for more that takes minutes
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")  # of rows: no more than `MOST_ROWS`
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """What a loss or a set of predictions means.
+class Decoded(NamedTuple):
+    """What a loss or a set of predictions means."""
 
-    `level` is the nearest level, `loss` the convention in which it was found (another one than was asked about where
-    only that fits), `distance` how far away it is, in that loss or in the worst prediction, `matches` whether that is
-    within tolerance, `rests` the ways to rest there that fit, `complete` whether all levels could be enumerated,
-    `text` all that in words.
-    """
-
-    level: Level
-    loss: str
-    distance: float
-    matches: bool
-    rests: tuple[Rest, ...]
-    complete: bool
-    text: str
+    level: Level  # the nearest one
+    loss: str  # the convention in which it was found: another one than was asked about where only that fits
+    matches: bool  # whether the level, or the worst prediction, is within tolerance
+    rests: tuple[Rest, ...]  # the ways to rest there that fit
+    complete: bool  # whether all levels could be enumerated
+    text: str  # all that in words
 
 
 def has_levels(condition: Condition) -> bool:
@@ -89,15 +82,14 @@ def decode(value: float, condition: Condition, least: float = 0.0) -> Decoded:
         for name, trap in readings:
             its, ask = conventions()[name], f"loss={value / times(name, task):.6g}"
             text += f" If it is {its[3]}, it is the trap {named(trap)}: then ask with {ask} loss_name={its[0]}."
-    distance = abs(level.value - value)
-    return Decoded(level, loss, distance, distance <= tolerance, level.rests, complete, text)
+    return Decoded(level, loss, abs(level.value - value) <= tolerance, level.rests, complete, text)
 
 
 def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> Decoded:
     """The trap that final predictions (N,) belong to: which rows are merged, which are right.
 
-    For a loss of logits the predictions are probabilities. `distance` is the largest difference of a prediction. Raises
-    ValueError where y does not hold one finite number a row, and as `levels` does.
+    For a loss of logits the predictions are probabilities. Raises ValueError where y does not hold one finite number a
+    row, and as `levels` does.
     """
     task, y = condition.task, np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
@@ -118,7 +110,7 @@ def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> De
         text += "worst row, so this is not a rest."
         if groups := merged_rows([*y[:, None]], task.targets, tolerance)[0][0]:
             text += f" Rows that share a wrong prediction: {merged_text(groups, task)}."
-    return Decoded(level, loss, distance, matches, (rest,) if matches else (), complete, text)
+    return Decoded(level, loss, matches, (rest,) if matches else (), complete, text)
 
 
 def _nearest(value: float, found: tuple[Level, ...]) -> Level:
@@ -168,14 +160,10 @@ def _sentence(rest: Rest, task: Task) -> str:
     if not rest.wrong:
         return "Every row is right"
     y, alone = [fraction(each, 12, 1e-6) for each in rest.predictions], {*rest.wrong}.difference(*rest.merged)
-    parts = [f"{_count(len(rows))} rows share one wrong prediction {y[rows[0]]}" for rows in rest.merged]
+    parts = [f"{NUMBERS[len(rows)]} rows share one wrong prediction {y[rows[0]]}" for rows in rest.merged]
     parts += [f"row {task.row_names[n]} is {y[n]} instead of {task.targets[n]:g}" for n in sorted(alone)]
     text = ", ".join(parts)
     right = task.n_rows - len(rest.wrong)
     limit = " in the limit of infinite weights" if rest.at_infinity else ""
-    tail = f"; the other {_count(right)} {'is' if right == 1 else 'are'} right{limit}" if right else ""
+    tail = f"; the other {NUMBERS[right]} {'is' if right == 1 else 'are'} right{limit}" if right else ""
     return text[0].upper() + text[1:] + ("{rows}" if rest.merged else "") + tail
-
-
-def _count(n: int) -> str:
-    return _NUMBERS[n] if n < len(_NUMBERS) else str(n)
