@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,13 +147,6 @@ def closest(rows: Iterable[Any], like: Any = None) -> int:
     found = [dict(row) for row in rows]  # a field that a row lacks counts as the article's
     far = [(distance({**defaults(), **row}), 0 if like is None else len(unusual(like, row))) for row in found]
     return far.index(min(far))
-
-
-def nearest(table: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
-    """The row nearest to the article's condition; of equals one of an XOR task (`xor`), then one without a rescue."""
-    table = table.sort_values("rescue", kind="stable", na_position="first")
-    table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
-    return table.iloc[closest(table[[*FIELDS]].to_dict("records"))]
 
 
 def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.DataFrame:

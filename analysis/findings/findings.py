@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.data.conditions import FIELDS, NAMING, is_number, nearest, swept, values, with_values
+from analysis.data.conditions import FIELDS, NAMING, closest, is_number, swept, values, with_values
 from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, size
 from analysis.findings.paired import compare_he, compare_values, drawn
@@ -76,8 +76,11 @@ class Findings(Counted):
         return left_alone(summary[(summary["n"] > 0).to_numpy(bool)]).reset_index(drop=True)
 
     def nearest_in(self, table: pd.DataFrame) -> pd.Series:
-        """The row of a table of conditions that is nearest to the article's, of equals one whose task is XOR."""
-        return nearest(table, [trap["task"] for trap in self.manifest["traps"]])
+        """The row of a table nearest to the article's condition; of equals one of XOR, then one without a rescue."""
+        xor = [trap["task"] for trap in self.manifest["traps"]]
+        table = table.sort_values("rescue", kind="stable", na_position="first")
+        table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
+        return table.iloc[closest(table[[*FIELDS]].to_dict("records"))]
 
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Those of some rows that belong to the condition nearest to the article's."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from harness import rewrite
 
-from analysis.data.conditions import few, nearest, slices
+from analysis.data.conditions import few, slices
 from analysis.data.door import FolderError
 from analysis.data.reading import Counted, dead_law, load, load_laws
 from analysis.findings.findings import Findings
@@ -65,13 +65,13 @@ def test_failed_trainings_count_as_nothing(handmade: Path, make) -> None:
 
 
 def test_the_nearest_condition_is_the_articles_own_or_close_to_it(handmade: Path, make) -> None:
-    assert nearest(load(handmade))["condition"] == "uniform4"
+    assert Findings.of(handmade).nearest["condition"] == "uniform4"
     far = make({
         "a": ({"init": "he", "lr": 0.1}, ["solved"]),
         "b": ({"init": "uniform", "lr": 0.4}, ["solved"]),
         "c": ({"init": "uniform", "lr": 0.05}, ["solved"]),
     })  # fmt: skip
-    assert nearest(load(far))["condition"] == "c"
+    assert Findings.of(far).nearest["condition"] == "c"
 
 
 def test_slices_part_the_trials(handmade: Path) -> None:
