@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.conditions import phrase, value_text, values
-from analysis.data.reading import can_die, count_where, counts_of, dead_law, size, sums
+from analysis.data.reading import can_die, dead_law, size, sums
 from analysis.figures import Axes, Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import Rate, unpaired, wilson
 from analysis.text import words
@@ -58,7 +58,7 @@ def dead_units(found: Findings) -> Figure:
 
 def _counts(runs: pd.DataFrame, column: str, hidden: int) -> NDArray[np.int64]:
     """How many of the runs have 0 … H dead units."""
-    return np.bincount(runs[column].astype(int), counts_of(runs), hidden + 1).astype(np.int64)
+    return np.bincount(runs[column].astype(int), runs["count"], hidden + 1).astype(np.int64)
 
 
 def _ticks(ax: Axes, last: int) -> None:
@@ -121,15 +121,15 @@ def stuck_by_live_units(found: Findings) -> Figure:
 
 
 def live_trials(found: Findings) -> pd.DataFrame:
-    """The trials with `live` (units alive at the start) and `failed` (not solved, for whatever reason)."""
+    """The trials with `live` (units alive at the start) and `failed`, how many are not solved, for whatever reason."""
     need_units_that_die(found)
     alive = "every unit of every run is alive at the start, so there is nothing to set side by side"
     style.need(found.trials["dead_init"].any(), alive)
-    live = found.trials["hidden"] - found.trials["dead_init"]
-    alike = [found.trials["condition"].astype("str").to_numpy(), live.to_numpy()]
-    most = pd.Series(counts_of(found.trials)).groupby(alike).sum().max()
+    failed = found.trials["count"].where(found.trials["outcome"] != "solved", 0)
+    trials = found.trials.assign(live=found.trials["hidden"] - found.trials["dead_init"], failed=failed)
+    most = trials.groupby(["condition", "live"], observed=True)["count"].sum().max()
     style.need(most >= FEWEST, f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
-    return found.trials.assign(live=live, failed=(found.trials["outcome"] != "solved").to_numpy(bool))
+    return trials
 
 
 def _live_axis(ax: Axes, rows: pd.DataFrame) -> None:
@@ -140,10 +140,9 @@ def _live_axis(ax: Axes, rows: pd.DataFrame) -> None:
 
 def _line(ax: Axes, part: pd.DataFrame, look: style.Look, beside: float) -> float | None:
     """Draw a line; returns the height at which it ends, None where too few runs have as many live units."""
-    runs = pd.DataFrame({"live": part["live"], "n": counts_of(part), "failed": counts_of(part) * part["failed"]})
-    table = runs.groupby("live")[["failed", "n"]].sum()
-    table = table[table["n"] >= FEWEST]
-    rates = Rate.of_all(table["failed"], table["n"])
+    table = part.groupby("live")[["failed", "count"]].sum()
+    table = table[table["count"] >= FEWEST]
+    rates = Rate.of_all(table["failed"], table["count"])
     told = (f"not solved of {live} alive" for live in table.index)
     shapes.error_bars(ax, table.index + 0.07 * beside, rates, look, told)
     return 100 * rates[-1].rate if rates else None
@@ -153,7 +152,7 @@ def describe_live_units(found: Findings) -> str:
     """What a dead unit at the start costs in the condition nearest to the article's, in a sentence."""
     part = found.here(live_trials(found))
     some = part["dead_init"] > 0
-    without, having = (Rate.of(count_where(each, each["failed"]), size(each)) for each in (part[~some], part[some]))
+    without, having = (Rate.of(each["failed"].sum(), size(each)) for each in (part[~some], part[some]))
     where = words.nearest(found.nearest, found.fields)
     more = f"; difference {words.difference(unpaired(without, having))}" if without.n and having.n else ""
     return (

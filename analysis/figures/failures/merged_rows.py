@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis.data.conditions import few, value_text, values, with_values
-from analysis.data.reading import counts_of, is_stuck, size
+from analysis.data.reading import is_stuck, size
 from analysis.figures import Figure, Findings, Plot, layout, register, style
 from analysis.figures.shapes import forests, percent
 from analysis.findings.statistics import Rate
@@ -51,7 +51,7 @@ def merged_trials(found: Findings) -> pd.DataFrame:
 
 def _patterns(part: pd.DataFrame) -> pd.Series:
     """How often each pattern occurs, the commonest first; runs that merge no rows count as 'none'."""
-    counts = pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
+    counts = part["count"].groupby(part["merged"].astype("str").fillna("none")).sum()
     return counts.sort_values(ascending=False, kind="stable")  # of equals, the first by name
 
 

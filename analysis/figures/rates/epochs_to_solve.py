@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from analysis.data.reading import counts_of
 from analysis.figures import Axes, Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import unsolved_after
 from analysis.text import advice, words
@@ -37,7 +36,7 @@ def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
 def _step(ax: Axes, part: pd.DataFrame, look: style.Look, _beside: float) -> float:
     epochs = int(part["epochs"].iloc[0])
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
-    told = unsolved_after(x, part["solved_epoch"].astype("float64"), counts_of(part))
+    told = unsolved_after(x, part["solved_epoch"].astype("float64"), part["count"])
     share, low, high = (100 * each for each in told)
     ax.fill_between(x, low, high, step="post", color=look["color"], alpha=0.2, linewidth=0)
     ax.step(x, share, where="post", color=look["color"], linestyle=look["linestyle"])
