@@ -11,7 +11,8 @@ from analysis.data.conditions import FIELDS, few
 from analysis.data.door import write_text
 from analysis.entry import DONE, FAILED, InputError, RunError, turning
 from analysis.findings.side_by_side import Comparison, compare_folders
-from analysis.report_parts.tables import compare_page, p_text
+from analysis.report_parts.pages import render
+from analysis.report_parts.tables import compare_tables, p_text
 from analysis.text.words import counted, listed, plain, points
 from experiments.execution.progress import all_of, filled, paragraph, say
 from experiments.study.checked import check_writable, path, section
@@ -67,7 +68,7 @@ def as_json(found: Comparison) -> str:
 
 
 WRITERS: dict[str, Callable[[Comparison], str]] = {  # the files that a comparison can be written to, by their keys
-    "html": lambda found: compare_page(found, sentences(found)),
+    "html": lambda found: render("compare.html.j2", found=found, sentences=sentences(found), **compare_tables(found)),
     "csv": lambda found: pd.DataFrame(rows_of(found)).to_csv(index=False),
     "json": as_json,
 }

@@ -16,7 +16,6 @@ from analysis.findings.side_by_side import Comparison, Row
 from analysis.findings.statistics import VAGUE, Difference, Paired, Rate
 from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, fields_of
 from analysis.findings.summary import HOW, certificates, draws
-from analysis.report_parts.pages import render
 from analysis.text import words
 
 WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)  # success rates of a single draw that widths are looked up for
@@ -243,8 +242,8 @@ def p_text(row: Row) -> str:
     return NONE if row.same else words.p_value(row.p_holm)
 
 
-def compare_tables(found: Comparison) -> list[Table]:
-    """What differs, and the aligned conditions: the same trainings first, then those that differ."""
+def compare_tables(found: Comparison) -> dict[str, Table]:
+    """What differs (`differences`), and the aligned conditions (`rows`): same trainings, then those that differ."""
     ordered = sorted(found.rows, key=lambda row: (not row.same, not row.differs))
 
     def cells(row: Row) -> list[str]:
@@ -252,20 +251,15 @@ def compare_tables(found: Comparison) -> list[Table]:
         return [row.name, *rates, p_text(row), row.how, row.traps]
 
     differs = Table("What differs", "Protocol, versions and settings.", ["", "A", "B"], found.differences, prose=True)
-    return [differs, Table(
+    rows = Table(
         "Side by side",
         "Percent solved of the runs that are compared, with 95 % Wilson intervals; the difference with Newcombe's 95 % "
         "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. Trainings that are the "
         "same in both folders are checked, not tested.",
         ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared", "in traps, % of all"],
         [cells(row) for row in ordered], 2, marks=[row.difference for row in ordered],
-    )]  # fmt: skip
-
-
-def compare_page(found: Comparison, sentences: Sequence[str]) -> str:
-    """The comparison and what it comes to as one HTML text; every string is escaped."""
-    differences, rows = compare_tables(found)
-    return render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows)
+    )  # fmt: skip
+    return {"differences": differs, "rows": rows}
 
 
 def provenance_tables(manifest: Mapping[str, Any]) -> list[Table]:

@@ -17,7 +17,8 @@ from analysis.data.conditions import defaults
 from analysis.data.door import FolderError
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
 from analysis.findings.statistics import Paired, Rate, holm
-from analysis.report_parts.tables import compare_page, compare_tables
+from analysis.report_parts.pages import render
+from analysis.report_parts.tables import compare_tables
 from analysis.text import words
 from experiments.comparing import compare, sentences
 from experiments.study import catalog
@@ -109,7 +110,7 @@ def test_the_same_trap_is_told_by_one_name_under_two_losses(finished: Run, capsy
     assert told.keys() == {f"stuck at {trap}" for trap in ("1/4", "1/3", "1/2") if f"stuck_{trap}" in ends}
     for trap, (first, second) in told.items():
         assert first == second == words.bare(Rate.of(int(ends[f"stuck_{trap.split()[-1]}"]), len(frame(a))))
-    assert row.traps in " ".join(compare_tables(compare_folders(a, b))[1].rows[0])
+    assert row.traps in " ".join(compare_tables(compare_folders(a, b))["rows"].rows[0])
     capsys.readouterr()
     compare({"a": str(a), "b": str(b), "fail_on_difference": False})
     assert words.plain(row.traps) in " ".join(capsys.readouterr().out.split())
@@ -200,11 +201,12 @@ def test_the_page_escapes_names_and_loads_nothing(finished: Run, tmp_path: Path)
     manifest["study"] = "<script>x</script>"
     (b / "manifest.json").write_text(json.dumps(manifest))
     found = compare_folders(a, b)
-    page = compare_page(found, ["A <b> sentence."]).replace("<span>", "").replace("</span>", "")
+    page = render("compare.html.j2", found=found, sentences=["A <b> sentence."], **compare_tables(found))
+    page = page.replace("<span>", "").replace("</span>", "")
     assert "<script>x" not in page
     assert "A &lt;b&gt; sentence." in page
     assert not re.search(r"""(src|href)=(?!["']?(#|data:))|url\(|@import""", page)
-    for row in compare_tables(found)[1].rows:
+    for row in compare_tables(found)["rows"].rows:
         assert all(cell.replace("<", "&lt;") in page for cell in row)
 
 
