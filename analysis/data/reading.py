@@ -1,7 +1,7 @@
 """Reading result folders, rows, counts and the JSON files beside them: nothing of the code that wrote them.
 
 What follows from them takes frames in which a row stands for `count` trainings that agree in all of `COUNTED`, and is
-small however many trainings there are; without the column `count` a row is one training, and works as well.
+small however many trainings there are.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -171,24 +171,19 @@ def left_alone(trials: pd.DataFrame) -> pd.DataFrame:
     return trials if alone.all() or not alone.any() else trials[alone]
 
 
-def counts_of(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """How many trainings each row stands for."""
-    return frame["count"].to_numpy(np.int64) if "count" in frame else np.ones(len(frame), np.int64)
-
-
 def size(frame: pd.DataFrame) -> int:
     """Number of trainings in a frame."""
-    return int(counts_of(frame).sum())
+    return int(frame["count"].sum())
 
 
 def count_where(frame: pd.DataFrame, chosen: Any) -> int:
     """Number of trainings in the rows chosen by a boolean array."""
-    return int(counts_of(frame)[np.asarray(chosen, bool)].sum())
+    return int(frame["count"].to_numpy()[np.asarray(chosen, bool)].sum())
 
 
 def sums(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     """Sums of whole numbers over the trainings of each condition, by its key in the order of the frame."""
-    (places, keys), counts = pd.factorize(frame["condition"]), counts_of(frame)
+    (places, keys), counts = pd.factorize(frame["condition"]), frame["count"].to_numpy()
     found = {name: np.bincount(places, counts * np.asarray(each), len(keys)) for name, each in values.items()}
     return pd.DataFrame(found, keys, dtype=np.int64)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import conditions, few, swept, unusual, usual
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, is_stuck, quantiles, sums
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, is_stuck, quantiles, sums
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 
@@ -25,15 +25,15 @@ MOST_LINES = 100  # conditions that the terminal shows
 HOW = "intervals allow for the seeds that conditions share"
 
 
-def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
+def summarise(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
-    `trials` holds a training a row, or counts (see `analysis.data.reading`); then `epochs` are its solved epochs.
+    `trials` and `epochs` are the counts of a study and of its solved epochs (see `analysis.data.reading.Counted`).
     Columns: condition, its fields, n (trainings without an error), failed, and for each outcome its count, rate and
     interval; of the stuck runs how many rest at each kind of point (`KINDS`; missing where no run has a certificate),
     and those whose parameters were found to repeat, which proves that they are stuck for ever (`settled`, with its rate
     and interval, of the stuck runs); mean dead units at the start and at the end; quartiles of the epochs to solve, of
-    the solved runs, unless nothing tells of epochs.
+    the solved runs.
     """
     good, certified = (trials["status"] == "ok").to_numpy(bool), trials["minimum"].notna().any()
     stuck, dying = good & is_stuck(trials), good & can_die(trials)
@@ -52,8 +52,7 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     new |= {kind: total[kind].astype("Int64") if certified else unknown for kind in KINDS}
     new |= _shares("settled", total["settled"], total["every_stuck"])
     new |= {f"{name}_mean": total[name] / total[f"{name}_known"] for name in known}
-    told = trials if epochs is None else epochs
-    new |= _quartiles(told, total.index) if "solved_epoch" in told else {}
+    new |= _quartiles(epochs, total.index)
     return pd.concat([conditions(trials), pd.DataFrame(new).reset_index(drop=True)], axis=1)
 
 
@@ -63,12 +62,12 @@ def _shares(name: str, counts: pd.Series, n: pd.Series) -> dict[str, Any]:
     return {name: counts, f"{name}_rate": counts / n, f"{name}_low": low, f"{name}_high": high}
 
 
-def _quartiles(told: pd.DataFrame, keys: pd.Index) -> dict[str, Reals]:
+def _quartiles(epochs: pd.DataFrame, keys: pd.Index) -> dict[str, Reals]:
     """Quartiles of the epochs to solve, of the solved runs of each condition."""
-    solved = told.filter(["condition", "solved_epoch", "count"]).dropna().sort_values("solved_epoch")
-    epochs, counts = solved["solved_epoch"].to_numpy(np.int64), counts_of(solved)
+    solved = epochs[["condition", "solved_epoch", "count"]].dropna().sort_values("solved_epoch")
+    when, counts = solved["solved_epoch"].to_numpy(np.int64), solved["count"].to_numpy()
     places = solved.groupby("condition", observed=True, sort=False).indices
-    found = [quantiles(epochs[at], counts[at], [0.25, 0.5, 0.75]) for at in (places.get(key, []) for key in keys)]
+    found = [quantiles(when[mine], counts[mine], [0.25, 0.5, 0.75]) for mine in (places.get(key, []) for key in keys)]
     return dict(zip(("solved_epoch_q1", "solved_epoch_median", "solved_epoch_q3"), np.transpose(found), strict=True))
 
 
@@ -91,8 +90,8 @@ def resting(summary: pd.DataFrame) -> pd.DataFrame:
 
 def pool(trials: pd.DataFrame, chosen: pd.Series) -> Rate:
     """How many of the trainings are chosen, by booleans; `trials` a row a training, or counts."""
-    counts, conditions = counts_of(trials), trials["condition"].nunique()
-    k, n = int(counts @ chosen.to_numpy(bool)), int(counts.sum())
+    counts = trials.get("count", pd.Series(1, trials.index))
+    k, n, conditions = int(counts[chosen].sum()), int(counts.sum()), trials["condition"].nunique()
     if conditions < 2:
         return Rate.of(k, n)
     if "count" in trials:

@@ -16,12 +16,12 @@ from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values
 from analysis.findings.statistics import wilson
 from analysis.findings.stuck import STUCK_CAUSES, attributed, by_dead_at_start, failure_causes
-from analysis.findings.summary import draws, print_summary, summarise
+from analysis.findings.summary import draws, print_summary
 from analysis.report_parts import tables
 
 
 def test_the_summary_counts_every_outcome(handmade: Path) -> None:
-    row = summarise(load(handmade)).iloc[0]
+    row = Findings.of(handmade).every_summary.iloc[0]
     assert (row["n"], row["solved"], row["stuck_1/4"], row["stuck_1/3"], row["stuck_1/2"]) == (40, 20, 8, 7, 3)
     assert (row["oscillating"], row["unsettled"], row["diverged"]) == (1, 1, 0)
     assert row["solved_rate"] == 0.5
@@ -34,13 +34,13 @@ def test_the_summary_counts_every_outcome(handmade: Path) -> None:
 def test_stuck_runs_that_repeat_are_counted_and_told(handmade: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pandas as pd
 
-    print_summary(summarise(load(handmade)), load(handmade))
+    print_summary(Findings.of(handmade).every_summary, load(handmade))
     assert "for ever" not in capsys.readouterr().out
     trials = pd.read_parquet(handmade / "trials.parquet")
     some = trials["outcome"].isin(["stuck_1/4", "solved"])
     trials["period"] = pd.array([1 if it else None for it in some], dtype="Int32")
     rewrite(trials, handmade)
-    summary = summarise(load(handmade))
+    summary = Findings.of(handmade).every_summary
     assert list(summary["settled"]) == [8, 4, 1, 0]
     assert list(summary["settled_rate"])[:3] == pytest.approx([8 / 18, 4 / 10, 1])
     assert summary["settled_rate"].isna()[3]
@@ -59,7 +59,7 @@ def test_failed_trainings_count_as_nothing(handmade: Path, make) -> None:
     trials.loc[:4, "status"] = "failed"
     trials.loc[:4, "outcome"] = None
     rewrite(trials, handmade)
-    for summary in (summarise(load(handmade)), Findings.of(handmade).every_summary):
+    for summary in (Findings.of(handmade).every_summary, Findings.of(handmade).every_summary):
         row = summary.iloc[0]
         assert (row["n"], row["failed"], row["solved"]) == (35, 5, 15)
 
@@ -122,14 +122,14 @@ def test_every_pair_of_widths_is_compared(make) -> None:
 
 
 def test_causes_are_counted_among_the_stuck(handmade: Path) -> None:
-    first = failure_causes(load(handmade)).iloc[0]
+    first = failure_causes(Counted.of(handmade).runs).iloc[0]
     assert (first["stuck"], first["n"], first["no_dead"], first["too_few"]) == (18, 40, 8, 10)
     assert first[[*STUCK_CAUSES]].tolist() == [3, 7, 0, 8]
 
 
 def test_what_dead_units_at_the_start_account_for(handmade: Path) -> None:
     """Of the handmade condition seeds 20 to 37 are stuck, and seed s starts with s % 3 dead units."""
-    trials = load(handmade)
+    trials = Counted.of(handmade).runs
     found = by_dead_at_start(trials[(trials["condition"] == "uniform4").to_numpy(bool)])
     stuck = [len([seed for seed in range(20, 38) if seed % 3 == dead]) for dead in range(3)]
     assert [(dead, rate.count, rate.n) for dead, rate in found.items()] == [
@@ -139,7 +139,7 @@ def test_what_dead_units_at_the_start_account_for(handmade: Path) -> None:
 
 
 def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:
-    table = summarise(load(handmade)).set_index("condition")
+    table = Findings.of(handmade).every_summary.set_index("condition")
     number, few, most = draws(table.loc["uniform4"])
     assert number == 7  # 1 - 0.5^7 = 0.992
     ends = (float(end) for end in wilson(20, 40))

@@ -14,7 +14,7 @@ from analysis.data.reading import KINDS, load
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import wilson
-from analysis.findings.summary import certificates, print_summary, resting, summarise
+from analysis.findings.summary import certificates, print_summary, resting
 from analysis.report_parts import sections
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import described
@@ -39,7 +39,7 @@ def test_the_kinds_are_those_of_the_science() -> None:
 
 
 def test_kinds_are_counted_for_each_condition(certified: Path) -> None:
-    found = resting(summarise(load(certified))).set_index("condition")
+    found = resting(Findings.of(certified).every_summary).set_index("condition")
     assert list(found.index) == ["uniform4", "he4", "uniform10"], "conditions with stuck runs"
     assert found[[*KINDS]].to_numpy().tolist() == [[7, 0, 2, 8, 0, 1], [0, 0, 0, 10, 0, 0], [1, 0, 0, 0, 0, 0]]
     assert found.loc["uniform4", "n"] == 18
@@ -63,8 +63,7 @@ def test_the_summary_has_the_counts(certified: Path) -> None:
 
 
 def test_without_certificates_the_counts_are_empty(handmade: Path, capsys) -> None:
-    trials = load(handmade)
-    summary = summarise(trials)
+    trials, summary = load(handmade), Findings.of(handmade).every_summary
     assert summary[list(KINDS)].isna().all(axis=None)
     print_summary(summary, trials)
     assert "certified" not in capsys.readouterr().out
@@ -82,8 +81,8 @@ def test_the_terminal_says_it_below_the_table(certified: Path, capsys) -> None:
 
 
 def test_a_single_stuck_run_is_told_as_one(make, certify, capsys) -> None:
-    trials = load(certify(make({"a": ({}, ["stuck_1/4"])}), a=["minimum"]))
-    print_summary(summarise(trials), trials)
+    folder = certify(make({"a": ({}, ["stuck_1/4"])}), a=["minimum"])
+    print_summary(Findings.of(folder).every_summary, load(folder))
     assert "certified: of 1 stuck run 100.0 % (20.7-100.0) at a minimum" in capsys.readouterr().out
 
 

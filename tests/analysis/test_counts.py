@@ -16,10 +16,10 @@ from analysis.findings.summary import summarise
 
 
 def test_a_frame_of_counts_says_what_the_rows_say(handmade: Path) -> None:
-    rows, counted = load(handmade), Counted.of(handmade)
+    rows, counted = load(handmade).assign(count=1), Counted.of(handmade)
     assert len(counted.runs) < len(rows) == size(counted.runs) == size(counted.every_epoch)
     pd.testing.assert_frame_equal(
-        summarise(rows), summarise(counted.runs, counted.every_epoch), check_dtype=False, check_categorical=False
+        summarise(rows, rows), summarise(counted.runs, counted.every_epoch), check_dtype=False, check_categorical=False
     )
     pd.testing.assert_frame_equal(
         failure_causes(rows), failure_causes(counted.runs), check_dtype=False, check_categorical=False

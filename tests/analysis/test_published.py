@@ -28,7 +28,6 @@ from analysis.findings.published import (
     published_lines,
 )
 from analysis.findings.statistics import Rate
-from analysis.findings.summary import summarise
 from analysis.report_parts import sections
 from analysis.text.answers import answer
 
@@ -43,7 +42,7 @@ def publish(folder: Path, *entries: dict[str, Any]) -> Path:
 
 
 def found(folder: Path) -> list[Any]:
-    return beside(summarise(load(folder)), load(folder), read_manifest(folder))
+    return beside(Findings.of(folder).every_summary, load(folder), read_manifest(folder))
 
 
 def allowed(p0: float, n0: int, p1: float, n1: int) -> float:

@@ -176,13 +176,13 @@ def test_without_a_rescue_nothing_of_it_appears(handmade: Path, reported: Path) 
 
 
 def test_a_missing_rescue_is_told_apart_from_all_rows(rescued: Path, free_seeds: Free) -> None:
-    from analysis.findings.summary import summarise, table_lines
+    from analysis.findings.summary import table_lines
     from analysis.report_parts.tables import conditions_table
 
-    trials = load(rescued)
-    names = {row[0].rpartition(", ")[2] for row in conditions_table(Findings.of(rescued)).rows}
+    found = Findings.of(rescued)
+    names = {row[0].rpartition(", ")[2] for row in conditions_table(found).rows}
     assert names == {phrase("rescue", name) for name in (None, *free_seeds[0.1])}
-    assert any(line.split()[:2] == ["0.1", "-"] for line in table_lines(summarise(trials)))
+    assert any(line.split()[:2] == ["0.1", "-"] for line in table_lines(found.every_summary))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 from analysis.data.conditions import phrase, success
 from analysis.data.reading import load
-from analysis.findings.summary import print_summary, summarise, table_lines
+from analysis.findings.findings import Findings
+from analysis.findings.summary import print_summary, table_lines
 from analysis.text import words
 
 SMOOTH = {
@@ -16,7 +17,7 @@ SMOOTH = {
 
 
 def lines(folder: Path) -> list[str]:
-    return table_lines(summarise(load(folder)))
+    return table_lines(Findings.of(folder).every_summary)
 
 
 def test_a_study_of_few_fields_has_a_line_a_condition(handmade: Path) -> None:
@@ -31,7 +32,7 @@ def test_a_study_of_many_fields_fits_80_columns_too(make, capsys) -> None:
         "b": ({"hidden": 10}, ["solved"] * 2 + ["stuck_1/3"] * 2),
         "c": (SMOOTH, ["solved"] + ["stuck_1/2"] * 3),
     })  # fmt: skip
-    print_summary(summarise(load(folder)), load(folder))
+    print_summary(Findings.of(folder).every_summary, load(folder))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     text = " ".join(out.split())
