@@ -85,8 +85,12 @@ def compile_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
         return compiled.__wrapped__(text)
 
     monkeypatch.setattr(runner, "compiled", functools.cache(slowly))
-    hours = {"thread_time": lambda: time.thread_time() + 3600 * len(kernels)}
-    monkeypatch.setattr(estimate, "time", SimpleNamespace(**{**vars(time), **hours}))
+
+    def hours() -> float:
+        return time.thread_time() + 3600 * len(kernels)
+
+    clocks = {"thread_time": hours, "perf_counter": hours}
+    monkeypatch.setattr(estimate, "time", SimpleNamespace(**{**vars(time), **clocks}))
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
 
 
