@@ -1,14 +1,17 @@
 """Who trains: what was asked for, else what suits the engine and the work."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import compose, inside
 
+from experiments.execution import session
 from experiments.execution.backends import execute
 from experiments.execution.options import read_options
-from experiments.study.batches import left, missing
+from experiments.study.batches import Results, left
 from experiments.study.study import read_study
 
 
@@ -37,14 +40,23 @@ def loky_workers() -> list[str]:
     return [command for command in commands if "popen_loky" in command]
 
 
-def test_workers_are_gone_when_all_is_trained() -> None:
+def test_workers_are_gone_when_all_is_trained_and_never_show_in_the_trials(
+    run: Callable[..., Path], finished: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What they hold is memory that the tables need."""
-    config = compose("seeds.count=4", "base.epochs=1")
-    results = execute(missing(left(read_study(config), {}, "numpy", None)), "numpy", "loky", 2)
-    next(results)
-    assert len(loky_workers()) == 2
-    assert len(list(results)) == 15
-    assert not loky_workers()
+    there: list[int] = []
+
+    def watched(*arguments: Any, **settings: Any) -> Results:
+        for result in execute(*arguments, **settings):
+            there.append(len(loky_workers()))
+            yield result
+        there.append(len(loky_workers()))
+
+    alone = finished()
+    monkeypatch.setattr(session, "execute", watched)
+    by_workers = run("engine=numpy", "parallel=loky", "parallel.n_jobs=2", folder="b", told=False)
+    assert (there[0], len(there), there[-1]) == (2, 9, 0)
+    assert (alone / "trials.parquet").read_bytes() == (by_workers / "trials.parquet").read_bytes()
 
 
 def test_where_the_fast_engine_is_broken_another_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

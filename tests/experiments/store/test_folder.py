@@ -43,8 +43,6 @@ def trained(folder: Path) -> list[int]:
     "how",
     [
         ("engine=numpy",),
-        ("engine=numpy", "parallel=loky", "parallel.n_jobs=2"),
-        ("parallel=loky", "parallel.n_jobs=2"),
         ("parallel.n_jobs=2", "parallel.batch=7"),
         ("parallel.batch=3",),
     ],
@@ -71,14 +69,14 @@ def test_every_field_comes_through_the_store_alike_for_both_engines(run: Run) ->
 
 
 def test_exact_repeats_come_through_the_store_alike_for_both_engines(run: Run) -> None:
-    fields = ("base.epochs=1100", "grid.hidden=3", "grid.lr=[0.1,0.3]", "seeds.count=70")
+    fields = ("base.epochs=600", "grid.hidden=3", "grid.lr=[0.1,0.3]", "seeds.count=70")
     a = run(*fields, folder="a", told=False)
     assert digest(a) == digest(run(*fields, "engine=numpy", folder="b", told=False))
     assert digest(a) == digest(run(*fields, "parallel.batch=9", folder="c", told=False))
     table = pq.read_table(a / "trials.parquet").to_pandas()
     assert 0.3 < table["period"].notna().mean() < 1
     assert (table["period"].notna() == table["settled_epoch"].notna()).all()
-    assert (table["settled_epoch"] + table["period"]).max() < 1100
+    assert (table["settled_epoch"] + table["period"]).max() < 600
 
 
 def test_the_reference_runs_too_and_ends_alike(run: Run) -> None:
@@ -165,7 +163,7 @@ def test_growing_runs_only_what_is_new_and_ends_at_the_same_bytes(
     assert trained(grown) == [had, trained(whole)[0] - had]
 
 
-RESCUE = ("grid.hidden=4", "grid.init=he", "grid.lr=[0.1,0.2]", "base.epochs=400")
+RESCUE = ("grid.hidden=4", "grid.init=he", "grid.lr=[0.1,0.2]", "base.epochs=200")
 ALL_RESCUES = "grid.rescue=[null,nothing,redraw_dead,redraw_alive,redraw_all,leaky,nudge_bias]"
 
 
@@ -191,7 +189,7 @@ def test_a_rescue_is_paired_with_the_training_without_it(finished: Run) -> None:
         assert list(part["outcome_before"]) == list(plain["outcome"]), rescue
         freed = stuck & (part["outcome"] == "solved").to_numpy()
         assert freed.any() == (rescue != "nothing")
-        assert (part["solved_epoch"].to_numpy(float)[freed] > 400).all()
+        assert (part["solved_epoch"].to_numpy(float)[freed] > 200).all()
 
 
 def test_some_of_what_a_folder_holds_is_told_and_nothing_is_touched(
