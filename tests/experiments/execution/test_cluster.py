@@ -221,10 +221,11 @@ def test_ctrl_c_ends_a_local_cluster_whole_and_the_same_command_goes_on(
 
 @installed
 def test_a_batch_that_kills_its_workers_ends_as_failed_rows_and_can_be_tried_again(
-    worker: Start, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    worker: Start, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out"
     few = ("grid.hidden=10", "grid.init=he", "grid.lr=[0.1,0.2]")
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD", "forkserver")  # which imports once for all
     worker("--nworkers=2", preload=POISON)  # with nannies, which replace the dead
     arguments = (*STUDY, *few, f"output={output}")
     assert run_here(*arguments, "parallel=dask", f"parallel.address={address}") == 1
