@@ -93,17 +93,17 @@ def test_a_condition_is_counted_again_whatever_its_batches_and_chunks(
         monkeypatch.setattr(module, name, value)
     for name, engine in engines.ENGINES.items():
         monkeypatch.setitem(engines.ENGINES, name, dataclasses.replace(engine, at_once=1))
-    folder = run(*MANY)
-    assert pq.read_table(folder / COUNTS)["kind"].to_pylist().count("seeds") == 8 * 5  # 3-7, 8-15, 16-23, 24-31, 32
-    assert len(list(batches.missing(draw_sample(read_record(folder).study, None, 0, "numpy", {})))) == 8 * 5
-    assert status_of(folder, "sample=all", FAST) == status_of(folder, "sample=50", "engine=reference") == 0
+    folder = run(*MANY, "grid.lr=0.3")
+    assert pq.read_table(folder / COUNTS)["kind"].to_pylist().count("seeds") == 4 * 5  # 3-7, 8-15, 16-23, 24-31, 32
+    assert len(list(batches.missing(draw_sample(read_record(folder).study, None, 0, "numpy", {})))) == 4 * 5
+    assert status_of(folder, "sample=all", FAST) == status_of(folder, "sample=25", "engine=reference") == 0
     row = row_of_kind(folder, "seeds", seed=16)
     one, none = bits_of(folder, row).index(1), bits_of(folder, row).index(0)
     forge(folder, with_bits_flipped(row, one, none), COUNTS)
     capsys.readouterr()
     assert status_of(folder, "sample=all", FAST) == 1
     said = capsys.readouterr().out
-    assert "DIFFERENT: 2 seeds do not come out as recorded, of 240." in said
+    assert "DIFFERENT: 2 seeds do not come out as recorded, of 120." in said
     assert f"seed {16 + min(one, none)}: solved\n" in said
 
 
@@ -119,7 +119,7 @@ def test_a_forged_bit_is_found_and_its_seed_named(counted: Path, capsys: pytest.
     assert "DIFFERENT: 1 seed does not come out as recorded, of 240. The first:\n" in said
     assert "  hidden 5, init uniform, lr 0.3, seed 14: solved\n" in said
     assert f"    recorded    {not solved}\n    recomputed  {bool(solved)}\n" in said
-    found = {seed: status_of(counted, "sample=32", FAST, f"seed={seed}") for seed in range(4)}
+    found = {seed: status_of(counted, "sample=32", FAST, f"seed={seed}") for seed in range(2)}
     assert set(found.values()) == {1}  # the sums do not fit, whatever is drawn
 
 
