@@ -132,7 +132,7 @@ def test_a_sample_finds_the_forged_bits_that_it_draws(counted: Path) -> None:
         c.key for c in read_record(counted).study.conditions if (c.hidden, c.init.name, c.lr) == (5, "uniform", 0.3)
     )
     drawn, status = {}, {}
-    for draw in range(8):
+    for draw in range(2, 6):  # two hit, two miss
         again = batches.missing(draw_sample(read_record(counted).study, 120, draw, "numpy", {}))
         seeds = {seed for batch in again if batch.condition.key == key for seed in batch.seeds}
         drawn[draw] = bool(seeds & {3 + one, 3 + none})
