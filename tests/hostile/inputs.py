@@ -249,7 +249,7 @@ def _archives(folder: Path) -> None:
     (folder / "torn.npz").write_bytes(content[:-30])
     (folder / "flipped.npz").write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
     (folder / "whole.npz").unlink()
-    with zipfile.ZipFile(folder / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as bomb:
+    with zipfile.ZipFile(folder / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb:
         for name in shapes:
             with bomb.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 entry.write(bytes(2**26 + 2**24))
@@ -293,5 +293,10 @@ def wrong(case: Case) -> str:
 def main(folder: Path, share: slice = slice(None)) -> tuple[int, list[str]]:
     """Give a share of the bad inputs; how many there were, and what was wrong."""
     chosen = inputs(folder)[share]
-    answers = [(case, wrong(case)) for case in chosen]
-    return len(chosen), [f"{case[0]} {' '.join(case[1])[:120]}: {why}" for case, why in answers if why]
+    return len(chosen), answered_wrongly(chosen)
+
+
+def answered_wrongly(cases: list[Case]) -> list[str]:
+    """Which bad inputs are answered wrongly, and how."""
+    answers = [(case, wrong(case)) for case in cases]
+    return [f"{case[0]} {' '.join(case[1])[:120]}: {why}" for case, why in answers if why]
