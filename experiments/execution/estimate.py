@@ -24,7 +24,6 @@ def describe(folder: ResultFolder, options: Options) -> None:
     folder.check(options.overwrite)
     study, done = folder.study, {} if options.overwrite else folder.done()
     todo = batches.left(study, done, options.engine, options.batch)
-    options = options.fitting(todo)
     missing = sum(left.trainings for left in todo)
     say(paragraph(f"{study.name}: {study.question}"))
     say(f"conditions   {len(study.conditions):,}")
@@ -32,6 +31,7 @@ def describe(folder: ResultFolder, options: Options) -> None:
     say(f"done         {study.n_trainings - missing:,}")
     say(f"missing      {missing:,} in {sum(left.batches for left in todo):,} batches")
     if missing:
+        options = options.fitting(todo)
         least, most, size = estimate(options, todo)
         each = ", on one of its cores" if options.address else ""
         total = size * study.n_trainings

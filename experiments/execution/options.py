@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from analysis.data.processes import available_cores
-from analysis.entry import InputError, turning
+from analysis.entry import InputError
 from experiments.execution.backends import BACKENDS, Backend
 from experiments.study.batches import Left, seconds
 from experiments.study.checked import checked, known_keys, path, section
@@ -24,7 +24,8 @@ LONG = 10.0  # seconds of work from which it pays to start processes, which take
 class Options(NamedTuple):
     """The engine, how its batches run in parallel, and where the results go."""
 
-    engine: str
+    engine: str  # as long as it is not known that it can be loaded, the one that is fastest if it can (`fitting`)
+    auto: bool  # whether the engine was chosen for the user
     note: str  # why, if it is not the fastest
     backend: str  # it may be "auto" until it is known what there is to do (`fitting`)
     n_jobs: int
@@ -46,8 +47,11 @@ class Options(NamedTuple):
         return f"dask at {self.address}" if self.address else f"{self.n_jobs} {BACKENDS[self.backend].workers}"
 
     def fitting(self, todo: Iterable[Left]) -> Self:
-        """With the backend for what is to be done, where it was left to us."""
-        return self if self.backend in BACKENDS else self._replace(backend=backend_for(self.engine, todo))
+        """With an engine that can be loaded, or InputError, and the backend for what is to be done, if left to us."""
+        engine, note = engines.fastest() if self.auto else (self.engine, "")
+        refuse_broken(engine)
+        backend = self.backend if self.backend in BACKENDS else backend_for(engine, todo)
+        return self._replace(engine=engine, note=note, backend=backend)
 
     def how(self) -> dict[str, object]:
         """What the manifest keeps of it."""
@@ -58,7 +62,7 @@ def read_options(config: Mapping[str, object]) -> Options:
     """The options of a composed configuration; InputError names what is wrong with them."""
     known_keys("", config, [*KEYS, "engine", "parallel", "output", *SWITCHES])
     asked = checked("engine", config["engine"], checks.choice(["auto", *engines.ENGINES]))
-    engine, note = engines.fastest() if asked == "auto" else (asked, "")
+    fastest = min(engines.ENGINES.values(), key=lambda engine: engine.seconds).name
     parallel = checked("parallel", config["parallel"], checks.instance(dict, ", ".join(["auto", *BACKENDS])))
     name = str(parallel.get("backend"))
     backend = BACKENDS.get(name) or Backend(name="auto", workers="", trains="")
@@ -68,8 +72,9 @@ def read_options(config: Mapping[str, object]) -> Options:
     if elsewhere and n_jobs is not None:
         raise InputError(f"parallel.n_jobs={n_jobs} would do nothing at {elsewhere}, which has its own workers")
     return Options(
-        engine=engine,
-        note=note,
+        engine=fastest if asked == "auto" else asked,
+        auto=asked == "auto",
+        note="",
         backend=backend.name,
         n_jobs=n_jobs or (1 if elsewhere else available_cores()),
         settings=settings,
@@ -79,11 +84,11 @@ def read_options(config: Mapping[str, object]) -> Options:
     )
 
 
-def load(engine: str) -> engines.Train:
-    """The function `train` of an engine; InputError where it cannot be imported."""
-    allowed = "; allowed: engine=auto, or one that is installed"
-    with turning((ImportError, OSError), InputError, f"engine={engine} cannot be loaded: ", allowed):
-        return engines.load(engine)
+def refuse_broken(engine: str) -> None:
+    """InputError for an engine that cannot be loaded."""
+    if fault := engines.ENGINES[engine].fault:
+        allowed = ", ".join(name for name, each in engines.ENGINES.items() if not each.fault)
+        raise InputError(f"engine={engine} cannot be loaded: {fault}; allowed: {allowed}")
 
 
 def backend_for(engine: str, todo: Iterable[Left]) -> str:

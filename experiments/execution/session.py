@@ -11,7 +11,7 @@ from typing import Any
 from analysis.data.processes import DRAWING, helpers
 from analysis.entry import DONE, FAILED, LISTENER, RunError
 from experiments.execution.backends import execute
-from experiments.execution.options import Options, load, read_options
+from experiments.execution.options import Options, read_options
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
 from experiments.study import batches
@@ -57,7 +57,6 @@ def run(config: Mapping[str, Any]) -> int:
             say(f"left aside: {line}")
         if not todo and folder.is_compact():
             return nothing_left(study, options, folder)
-        load(options.engine)
         options = options.fitting(todo)
         folder.begin(effective(config), options.how())
         with helpers(DRAWING) if options.report else nullcontext() as others:

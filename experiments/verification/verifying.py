@@ -23,7 +23,7 @@ from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
 from analysis.entry import DONE, FAILED, InputError
 from experiments.execution.backends import execute
-from experiments.execution.options import backend_for, load
+from experiments.execution.options import backend_for, refuse_broken
 from experiments.execution.progress import Progress, all_of, filled, say, tell
 from experiments.execution.worker import warm_up
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, with_condition
@@ -72,9 +72,9 @@ def verify(config: Mapping[str, Any]) -> int:
     if derived := check_derived(record):
         show("derived", f"{' and '.join(derived)}: what follows from the counts")
     if asked == "auto":  # the fastest that did not train it, if there is one
-        exact = [engine for engine in engines.ENGINES.values() if engine.exact and engine.installed]
+        exact = [engine for engine in engines.ENGINES.values() if engine.exact and not engine.fault]
         asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
-    load(asked)
+    refuse_broken(asked)
     n = None if given["sample"] == "all" else given["sample"]
     retraining = Retraining(ledger, draw_sample(study, n, given["seed"], asked, ledger.failed), asked)
     follow(retraining, given["seed"])

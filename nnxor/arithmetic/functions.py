@@ -165,7 +165,7 @@ def log(x: Number) -> Number:
     c = constants(x)
     n, f = _split(minimum(float(np.finfo(x.dtype).max), maximum(0.0, x)))
     half, g = _log1p(f)
-    result = n * c.ln2_high + (f - (half - (g + (n * c.ln2_low + 0.0))))
+    result = n * c.ln2_high + (f - (half - (g + n * c.ln2_low)))
     return where(x > 0.0, where(x < inf, result, x), where(x < 0.0, nan, where(x <= 0.0, -inf, x)))
 
 

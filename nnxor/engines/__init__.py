@@ -83,19 +83,20 @@ class Engine:
 
     name: str
     module: str
-    needs: str = ""  # the module without which it does not work, if there is one
+    needs: str = ""  # the package without which it does not work, if there is one
     exact: bool = True  # whether its bits are those that are promised; else they agree with the others' within rounding
     threads: bool = False  # whether it leaves the interpreter's lock, so that several threads train at a time
     at_once: int = 1  # trainings that it works on at a time, of which a batch is best a multiple
     seconds: tuple[float, float]  # for an epoch of one training of XOR, about: a constant, and what each unit adds
 
     @property
-    def installed(self) -> bool:
-        """Whether what it needs is there, and whole."""
+    def fault(self) -> str:
+        """Why its module cannot be imported, in a line; the empty text where it can."""
         try:
-            return not self.needs or bool(importlib.import_module(self.needs))
-        except (ImportError, OSError):  # OSError of a shared library
-            return False
+            importlib.import_module(self.module)
+        except (ImportError, OSError) as error:  # OSError of a shared library
+            return " ".join(str(error).split())
+        return ""
 
     def offers(self, name: str) -> Callable[..., Any] | None:
         """A function of its module, which is imported only now; None if there is none of that name."""
@@ -107,19 +108,18 @@ ENGINES = Registry(
     Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
     Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
     Engine(
-        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite.binding", threads=True, at_once=64,
+        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
         seconds=(0.6e-9, 0.45e-9),
     ),
 )  # fmt: skip
 
 
 def fastest() -> tuple[str, str]:
-    """The fastest engine that is installed, and a word about why if that is not the fastest of all."""
+    """The fastest engine that can be imported, and a word about why if that is not the fastest of all."""
     by_speed = sorted(ENGINES.values(), key=lambda engine: engine.seconds)
-    best = next(engine for engine in by_speed if engine.installed)
-    slower = best.seconds[1] / by_speed[0].seconds[1]
-    why = f"{by_speed[0].needs} cannot be imported: about {round(slower, -1):.0f} times slower"
-    return best.name, "" if best is by_speed[0] else why
+    best, first = next(engine for engine in by_speed if not engine.fault), by_speed[0]
+    slower = f"about {round(best.seconds[1] / first.seconds[1], -1):.0f} times slower"
+    return best.name, f"{first.name} cannot be loaded: {first.fault}; {slower}" if first.fault else ""
 
 
 def load(name: str) -> Train:
