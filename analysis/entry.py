@@ -68,7 +68,8 @@ class Listener:
         threading.excepthook = self._in_a_thread
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        self.heard = TERMINATED if number == signal.SIGTERM else INTERRUPTED
+        if not self.over:  # the first one is being told
+            self.heard = TERMINATED if number == signal.SIGTERM else INTERRUPTED
         self._repeat()
 
     def _repeat(self, *_: object) -> None:

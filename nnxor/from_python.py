@@ -28,8 +28,8 @@ SHIPPED = {"init": Init.of, "task": Task.of}  # fields whose values may be names
 class Unit:
     """A hidden unit: the rows on which it is active, a 1 for each, at the start and at the end.
 
-    state: 'dead' (active on no row), 'linear' (on every row), 'alive', or 'smooth' where units have no kink. Of a
-    network that has diverged it is 'diverged', and the end is a - for each row.
+    state: 'dead' (active on no row; of units that cannot die, 'linear'), 'linear' (on every row), 'alive', or 'smooth'
+    where units have no kink. Of a network that has diverged it is 'diverged', and the end is a - for each row.
     """
 
     at_start: str
@@ -67,7 +67,8 @@ class Run:
         """The hidden units, in order."""
         before, after = self.row["patterns_init"].split(), self.row["patterns_final"]
         after = after.split() if after else ["-" * self.condition.task.n_rows] * self.condition.hidden
-        names = {"-": "diverged", "0": "dead", "1": "linear"}  # by the sides that its pre-activations are on
+        silent = "dead" if self.condition.units.can_die else "linear"
+        names = {"-": "diverged", "0": silent, "1": "linear"}  # by the sides that its pre-activations are on
         smooth, sides = self.condition.smooth, ["".join(set(rows)) for rows in after]
         states = ["smooth" if smooth and side != "-" else names.get(side, "alive") for side in sides]
         return [Unit(*unit) for unit in zip(before, after, states, strict=True)]

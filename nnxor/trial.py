@@ -36,7 +36,10 @@ class Trials(NamedTuple):
 def trials(
     condition: Condition, seeds: range, train: Train, certified: bool = False, start: Weights | None = None
 ) -> Trials:
-    """Train with an engine the networks of consecutive seeds, or those that are given, and say what became of them."""
+    """Train networks with an engine and say what became of them: of each seed, the one that it draws or that is given.
+
+    `start`: the networks to start from, in place of those that the seeds draw. Seeds shuffle and redraw all the same.
+    """
     start = initial_weights(condition, seeds) if start is None else start
     trained = train(condition, start, seeds)
     end, columns = trained.weights, diagnose(condition, start, trained)

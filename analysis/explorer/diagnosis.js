@@ -127,7 +127,7 @@ function accuracyOf(c, y) {
 /** Why a run is not solved, as nnxor/diagnosis.py names it. */
 function causeOf(c, outcome, liveStart, live, linear) {
   const H = c.hidden, { can_die } = rulesOf(c).activation, needed = (can_die && c.units) || 1;
-  if (!can_die) [linear, liveStart, live] = [linear + H - live, H, H];
+  if (!can_die) [linear, liveStart, live] = [new Set(slopesBelowAndAbove(c)).size === 1 ? H : linear + H - live, H, H];
   if (outcome === 'solved') return '';
   if (outcome === 'diverged' || outcome === 'oscillating') return 'step_too_large';
   if (outcome === 'unsettled') return 'not_finished';

@@ -15,10 +15,10 @@ function regionBound(c, z) {
   }
   return promised <= JUDGED.region_converged ? value : NaN;
 }
+const slopesBelowAndAbove = (c) => rulesOf(c).activation.slopes.map((value) => (typeof value === 'string' ? c[value] : value));
 /** What outputs are combinations of, row by row: each different unit's cut linear functions, and the constant. */
 function regionColumns(c, patterns) {
-  const { slopes } = rulesOf(c).activation, bias = c.bias ? [1] : [];
-  const [below, above] = slopes.map((value) => (typeof value === 'string' ? c[value] : value));
+  const [below, above] = slopesBelowAndAbove(c), bias = c.bias ? [1] : [];
   const kinds = [...new Set(patterns.filter((word) => word.includes('1') || below !== 0))].sort().reverse();
   const scale = c.rows[0].x.map((_, d) => Math.max(...c.rows.map(({ x }) => Math.abs(x[d]))) || 1);
   return c.rows.map(({ x }, n) => {

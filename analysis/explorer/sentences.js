@@ -20,7 +20,7 @@ function sharing(c, row) {
 const CAUSES = {
   few_alive_at_start: (c) => `Too few units were alive at the start: it takes ${c.units}.`,
   died_in_training: () => 'Enough units were alive at the start, but they died in training.',
-  alive_but_linear: () => 'Its live units are active on every row, where they compute nothing that a line could not.',
+  alive_but_linear: () => 'None of its live units bends between the rows: together they compute nothing that a line could not.',
   alive_but_merged: (c) => (rulesOf(c).activation.smooth ? '' : 'Units are alive, but their kinks leave rows of different targets together.'),
 };
 /** The headline of a run's end: what became of it. */

@@ -132,7 +132,7 @@ class Findings(Counted):
 
     @property
     def derived(self) -> dict[str, str]:
-        """The texts of files that follow: of published.csv, if others have published figures, and of summary.csv."""
+        """The texts of the files that follow from the counts, by name; summary.csv is the last."""
         tables = {"published.csv": published_frame(self.published)} if self.published else {}
         tables["summary.csv"] = self.every_summary
         return {name: table.to_csv(index=False, float_format="%.6g") for name, table in tables.items()}

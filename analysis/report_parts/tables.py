@@ -243,7 +243,7 @@ def p_text(row: Row) -> str:
 
 
 def compare_tables(found: Comparison) -> dict[str, Table]:
-    """What differs (`differences`), and the aligned conditions (`rows`): same trainings, then those that differ."""
+    """What differs (`differences`), and the aligned conditions (`rows`), the same trainings first."""
     ordered = sorted(found.rows, key=lambda row: (not row.same, not row.differs))
 
     def cells(row: Row) -> list[str]:

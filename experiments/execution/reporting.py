@@ -45,7 +45,6 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
         print_published(found.published)
         write_exemplars(folder.path, folder.study, found.every)
         write_laws(folder.path, folder.study.conditions)
-        (folder.path / "published.csv").unlink(missing_ok=True)  # of a study that repeated something once
         for name, text in found.derived.items():  # summary.csv is the last: where it is, the others are as well
             write_text(folder.path / name, text)
         if drawn:

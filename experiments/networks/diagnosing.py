@@ -166,7 +166,8 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     if condition.smooth:
         return f"{condition.hidden}, all of them smooth"
     task, patterns, told = condition.task, dict(enumerate(now["patterns_final"][0].decode().split(), 1)), []
-    for sides, kind in (("0", "dead"), ("1", "active on every row, so linear"), ("01", "alive")):
+    silent = "dead" if condition.units.can_die else "below 0 on every row, so linear"
+    for sides, kind in (("0", silent), ("1", "active on every row, so linear"), ("01", "alive")):
         mine = [n for n, pattern in patterns.items() if {*pattern} == {*sides}]
         active = {n: listed([*compress(task.row_names, map(int, patterns[n]))]) for n in mine[:MOST_UNITS]}
         names = [f"unit {n} on {rows}" if kind == "alive" else str(n) for n, rows in active.items()]

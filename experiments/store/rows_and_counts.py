@@ -41,7 +41,7 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file written in row groups of one size, however its rows of plain text come, and their `digest`."""
+    """A Parquet file written in row groups of one size, however its rows (of plain text) come; `digest` is of these."""
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
         self.digest = Digest()

@@ -35,8 +35,8 @@ def names(group: str, ours: bool = True) -> list[str]:
     """Sorted names of a group's files, FOLDER/NAME in a subfolder; or of what the user alone has, tables as well."""
     folders = [folder / group for folder in FOLDERS if ours or folder != CONF]
     kinds = ["*.yaml", *([] if ours else TABLES.get(group, []))]
-    there = ((path, folder) for folder in folders for kind in kinds for path in folder.rglob(kind))
-    return sorted({path.as_posix()[len(folder.as_posix()) + 1 :].removesuffix(".yaml") for path, folder in there})
+    paths = (path.relative_to(folder) for folder in folders for kind in kinds for path in folder.rglob(kind))
+    return sorted({path.as_posix().removesuffix(".yaml") for path in paths})
 
 
 def found(group: str, name: str) -> Path:

@@ -19,6 +19,7 @@ from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 
 STEPS = 40  # Newton steps, of which 30 give ten digits
+SQUARED_STEPS = 4  # of a squared loss: one leads there, the others mend its rounding
 RIDGE = 1e-10  # added to the Hessian's diagonal, as a share of its trace: spans overlap, and fitted rows no longer bend
 APPROACH = 1e-3  # largest distance of a stuck run's loss from the best of its region, for an error weight of 1
 CONVERGED = 1e-7  # A bound that a further step promises to lower by more than this is not known
@@ -65,7 +66,7 @@ def infimum(condition: Condition, columns: Array) -> tuple[Array, Array]:
     a = np.zeros(columns.shape[1:])
     value, step, left = _look(condition, columns, a)
     size = np.ones_like(value)
-    for _ in range(STEPS if LOSSES[condition.loss].logits else 4):
+    for _ in range(STEPS if LOSSES[condition.loss].logits else SQUARED_STEPS):
         tried = a - size * step
         there, onward, after = _look(condition, columns, tried)
         lower = there < value

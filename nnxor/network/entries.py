@@ -1,10 +1,10 @@
 """What an activation, a loss and an optimizer are: all that the rest of the code asks of one stands in its entry.
 
 An entry is the `ENTRY` of a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
-(`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; what is `readable`, of which activations
-and losses are made layers (`nnxor.network.layers`), is the independent check. `k` holds the settings of a condition
-that the entry uses: the real ones as numbers of the training's dtype, the others (`relu_at_zero`) as they are
-(`nnxor.arithmetic.epoch.Rules`).
+(`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; `readable`, of which the layers of
+activations and losses are made (`nnxor.network.layers`), is the independent check. `k` holds the settings of a
+condition that the entry uses: the real ones as numbers of the training's dtype, the others (`relu_at_zero`) as they
+are (`nnxor.arithmetic.epoch.Rules`).
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """Commands hold whatever surrounds them: little memory, full disks, closed pipes, strange text, interrupts."""
 
 import importlib
+import itertools
 import multiprocessing
 import os
 import resource
@@ -189,6 +190,18 @@ def tiny(finished: Callable[..., Path]) -> Path:
 def test_an_interrupt_ends_a_command_in_one_line(kind: str, after: float, tmp_path: Path) -> None:
     """A sample of what interrupt_anywhere.py does many times."""
     assert Interrupts(tmp_path).interrupt(kind, after, signal.SIGINT) == ""
+
+
+@pytest.mark.parametrize("numbers", list(itertools.permutations((signal.SIGINT, signal.SIGTERM))))
+def test_the_first_signal_decides_the_status(numbers: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "setitimer", lambda *_: None)
+    listener = entry.Listener()
+    listener.over = False
+    with pytest.raises(KeyboardInterrupt):
+        listener._hear(numbers[0], None)
+    listener.over = True  # while the answer to it is being told
+    listener._hear(numbers[1], None)
+    assert listener.heard == {signal.SIGINT: entry.INTERRUPTED, signal.SIGTERM: entry.TERMINATED}[numbers[0]]
 
 
 @pytest.mark.parametrize("heard", [0, entry.INTERRUPTED])

@@ -1,10 +1,11 @@
 """A registry hands out entries by name, and says what is allowed where there is none."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from nnxor.registry import Registry
+from nnxor.registry import Registry, entries_of
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,12 @@ def test_a_name_is_registered_once() -> None:
 
 def test_entries_keep_the_order_in_which_they_were_registered() -> None:
     assert list(fruits()) == ["apple", "pear"]
+
+
+def test_entries_of_a_package_are_those_of_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "basket").mkdir()
+    for name in ("__init__", "apple", "fig", "pear"):
+        (tmp_path / "basket" / f"{name}.py").write_text(f"ENTRY = {name!r}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert entries_of("basket") == ["apple", "fig", "pear"]
+    assert entries_of("basket", first=("pear", "apple")) == ["pear", "apple", "fig"]

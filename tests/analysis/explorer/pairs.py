@@ -46,7 +46,7 @@ def choices() -> dict[str, list[Any]]:
     return {
         "task": [*tasks, *OWN, XOR, XOR, XOR], "init": inits, "loss": [*LOSSES],
         "hidden": [1, 2, 3, 4, 4, 4, 5, 10, 16],
-        "activation": [*ACTIVATIONS, "relu", "relu", "relu"], "slope": [0.01, 0.3, -0.7], "relu_at_zero": [0, 1],
+        "activation": [*ACTIVATIONS, "relu", "relu", "relu"], "slope": [0.01, 1.0, -0.7], "relu_at_zero": [0, 1],
         "output": [*OUTPUTS, "identity", "identity"], "bias": [True, True, False], "scale": [1.0, 1.0, 0.5],
         "lr": [0.01, 0.1, 0.2, 0.7, 2.0], "epochs": [400, 700, 1000, 1000, 1000, 0, 10],
         "optimizer": [*OPTIMIZERS, "gd"],
