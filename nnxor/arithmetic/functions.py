@@ -90,10 +90,11 @@ def constants(x: Number) -> Constants:
 
 def polynomial(coefficients: tuple[float, ...], x: Number) -> Number:
     """The polynomial with these coefficients, the constant one first, by Horner's rule."""
-    value = coefficients[-1] * x + coefficients[-2]
-    for coefficient in coefficients[-3::-1]:
-        value = value * x + coefficient
-    return value
+    value = coefficients[-1] * x
+    for coefficient in coefficients[-2:0:-1]:
+        value += coefficient  # in place, where it is an array
+        value *= x
+    return value + coefficients[0]
 
 
 def _reduced(x: Number) -> tuple[Number, Number]:
