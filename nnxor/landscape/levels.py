@@ -29,7 +29,7 @@ called under every loss: the same rows share the best constant for them, at anot
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import chain, combinations, product
 from math import comb
 from typing import Any, NamedTuple
 
@@ -44,7 +44,8 @@ from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
 Pattern = tuple[bool, ...]
-Units = tuple[tuple[Pattern, int], ...]  # the pattern of each, and the sign of its output weight
+Units = tuple[Pattern, ...]  # the pattern of each
+Signs = tuple[int, ...]  # of their output weights
 Groups = tuple[tuple[int, ...], ...]
 
 MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
@@ -106,10 +107,10 @@ def levels(condition: Condition) -> Levels:
         (float(value[n]), _rest(f[n], infinite[n], condition))
         for n in np.sort(first).tolist()
         if any(
-            _realised(f[m], infinite[m], features, bias, slope, units)
+            _realised(f[m], infinite[m], features, bias, slope, units, signs)
             for m in np.flatnonzero(kind == kind[n])
             for chosen in spans[m][0]
-            for units in _units(chosen, hidden)
+            for units, signs in _units(chosen, hidden)
         )
     ]
     return Levels(_grouped(rests, task), reach == most)
@@ -180,37 +181,41 @@ def _minima(condition: Condition, bases: list[Array]) -> tuple[Array, Array, Arr
     return value, f.T, np.sign(f.T) * (LOSSES[condition.loss].logits & (np.abs(f.T) > INFINITE))
 
 
-def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[Units]:
+def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[Units, list[Signs]]]:
     """How `hidden` units can have these patterns: as many as possible twice, with both signs, and the others once."""
     doubled = min(hidden - len(patterns), len(patterns))
     for two in combinations(range(len(patterns)), doubled):
         choices = [((1, -1),) if n in two else ((1,), (-1,)) for n in range(len(patterns))]
-        for signs in product(*choices):
-            yield tuple((p, s) for p, mine in zip(patterns, signs, strict=True) for s in mine)
+        units = tuple(p for p, mine in zip(patterns, choices, strict=True) for _ in mine[0])
+        yield units, [tuple(chain(*signs)) for signs in product(*choices)]
 
 
-def _realised(f: Array, infinite: Array, features: Array, bias: bool, slope: float, units: Units) -> bool:
-    """Whether units with these patterns and signs of output weights can sum up to a minimum's scores f (N,).
+def _realised(
+    f: Array, infinite: Array, features: Array, bias: bool, slope: float, units: Units, allowed: list[Signs]
+) -> bool:
+    """Whether units with these patterns can sum up to a minimum's scores f (N,), with some of the signs allowed.
 
     Unknowns are each unit's u = sign·(affine function) in its cone, and the output bias. Where rows go to infinity,
     other unknowns in the same cones must drive them there and leave the other rows as they are.
     """
-    if len(units) == 2 * len({pattern for pattern, _ in units}):
+    if len(units) == 2 * len({*units}):
         return True  # two units of both signs on each pattern realise the whole span
-    signs, finite = np.array([sign for _, sign in units]), infinite == 0
-    outputs = _outputs(features, tuple(pattern for pattern, _ in units), bias, slope)
-    outputs[:, : len(units) * features.shape[1]] *= np.repeat(signs, features.shape[1])
-    cones = [_cone(features, pattern, MARGIN) for pattern, _ in units]
+    outputs, finite, (n_rows, wide) = _outputs(features, units, bias, slope), infinite == 0, features.shape
+    cones = [_cone(features, pattern, MARGIN) for pattern in units]
     b = np.concatenate([room for _, room in cones])
     each_alone = np.eye(len(units))[:, None, :, None] * np.array([cone for cone, _ in cones])[:, :, None]
     A = np.column_stack([each_alone.reshape(len(b), -1), np.zeros((len(b), int(bias)))])
-    held, inverse = outputs[finite], np.linalg.pinv(outputs[finite], rcond=1e-9)
-    settled = np.abs(A - A @ inverse @ held).max(axis=1) < 1e-9  # what the scores leave open no more
-    if (A @ inverse @ f[finite] > b + SAME)[settled].any() or not _feasible(A, b, held, f[finite]):
-        return False
-    driven = -infinite[~finite, None] * outputs[~finite]
-    far = np.concatenate([A, driven]), np.concatenate([0 * b, -np.ones(len(driven))])
-    return bool(finite.all()) or _feasible(*far, held, np.zeros(len(held)))
+    fixed = A @ np.linalg.pinv(outputs[finite], rcond=1e-9)
+    settled = np.abs(A - fixed @ outputs[finite]).max(axis=1) < 1e-9  # what the scores leave open no more, up to signs
+    for signs in allowed:
+        if (np.repeat(signs, n_rows) * (fixed @ f[finite]) > b + SAME)[settled].any():
+            continue
+        signed = outputs * np.append(np.repeat(signs, wide), np.ones(int(bias)))
+        held, driven = signed[finite], -infinite[~finite, None] * signed[~finite]
+        far = np.concatenate([A, driven]), np.concatenate([0 * b, -np.ones(len(driven))])
+        if _feasible(A, b, held, f[finite]) and (finite.all() or _feasible(*far, held, np.zeros(len(held)))):
+            return True
+    return False
 
 
 def _rest(f: Array, infinite: Array, condition: Condition) -> Rest:
