@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from nnxor.arrays import Array, Mask
-from nnxor.landscape.curvature import Local, Problem, derivatives, numbers
+from nnxor.landscape.curvature import Local, Problem, numbers, slope_at
 
 ROUNDING = 1e-14  # Pre-activations nearer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 LEFT = 0.01  # A network that has lost this share of its loss has left its trap
@@ -172,6 +172,8 @@ def _outputs_down(here: Local, most: Array) -> Array:
         asked[np.abs(asked) <= EXACT * np.linalg.norm(missing, axis=1, keepdims=True)] = 0.0
         asked, right = asked / np.where(able, size, 1.0), right * able[..., None]
         step[at] += np.einsum("ri,rip->rp", np.clip(asked, -most[at, None], most[at, None]), right)
+        if (weight > HEAVIER * heaviest).all():
+            break
         free[at] -= right.transpose(0, 2, 1) @ right
     if not problem.has_kinks:
         _awaken(here, most, step)
@@ -185,9 +187,11 @@ def _awaken(here: Local, most: Array, step: Array) -> None:
     """
     problem, away = here.problem, np.abs(here.z).min(axis=2)
     r, h = ((here.slope.max(axis=2) < SATURATED) & (away > TAIL)).nonzero()
+    if not len(r):
+        return
     z = here.z[r, h] - np.sign(here.z[r, h]) * (away[r, h] - TAIL)[:, None]
     error = np.where(np.abs(here.error[r]) > ROUNDING, here.error[r], 0.0)
-    slope, _ = derivatives(problem, z, problem.activation.value(z, problem.k))
+    slope = slope_at(problem, z, problem.activation.value(z, problem.k))
     down = -here.s[r, h, None] * (error * slope) @ problem.felt
     size = np.linalg.norm(down, axis=1, keepdims=True)
     down /= np.where(size > 0, size, 1.0)
