@@ -172,14 +172,12 @@ def test_what_has_no_room_at_once_goes_in_parts(train: engines.Train, monkeypatc
     assert (together.trace.period > 0).any()
 
 
-def states_of(condition: Condition, start: Weights) -> list[bytes]:
-    """The parameters of one network at the start of each epoch and at the end."""
-    table = first_state(condition, start)
-    states = [table.tobytes()]
-    for _ in range(condition.epochs):
-        table = engine_numpy.advance(condition, table, np.ones(1, int))
-        states.append(table.tobytes())
-    return states
+def states_of(condition: Condition, start: Weights, epochs: int) -> np.ndarray:
+    """The states of networks at the start of each of so many epochs and after the last, (epochs + 1, P, R)."""
+    states = [first_state(condition, start)]
+    for _ in range(epochs):
+        states.append(engine_numpy.advance(condition, states[-1], np.ones(start.n_networks, int)))
+    return np.array(states)
 
 
 @pytest.mark.parametrize(("hidden", "lr", "epochs"), [(2, 0.5, 300), (3, 0.25, 700)])
@@ -188,11 +186,11 @@ def test_both_numbers_are_those_of_the_stored_states_where_the_schedule_finds_th
 ) -> None:
     condition = Condition(init=catalog.init("he"), hidden=hidden, lr=lr, epochs=epochs)
     start = start_of(condition, range(12))
-    trace = engine_numba.train(condition, start).trace
+    trace, states = engine_numba.train(condition, start).trace, states_of(condition, start, epochs)
     for seed in range(12):
         seen: dict[bytes, int] = {}
         expected = (-1, -1)
-        for epoch, state in enumerate(states_of(condition, start.take(slice(seed, seed + 1)))):
+        for epoch, state in enumerate(each.tobytes() for each in states[:, :, seed]):
             if state in seen:
                 settled, period = seen[state], epoch - seen[state]
                 checkpoints = schedule(condition)[:-1].tolist()
@@ -272,16 +270,15 @@ def test_repeats_are_found_wherever_the_next_state_follows_from_the_last(fields:
     """With momentum the state is the velocities too: the first repeat is that of the whole state."""
     condition = Condition(**{"hidden": 3, "epochs": 3001, **fields})
     trained = agreed(condition, draw(condition.init, condition.task.n_inputs, 3, range(70)))
-    repeating = np.flatnonzero(trained.trace.period > 0)
+    repeating = np.flatnonzero(trained.trace.period > 0)[:3]
     assert len(repeating)
-    for seed in repeating[:3]:
-        settled, period = trained.trace.settled_epoch[seed], trained.trace.period[seed]
-        state = first_state(condition, draw(condition.init, condition.task.n_inputs, 3, range(seed, seed + 1)))
-        states = [state]
-        for _ in range(settled + period):
-            states.append(engine_numpy.advance(condition, states[-1], np.ones(1, int)))
-        assert same(states[settled], states[settled + period])
-        assert settled == 0 or not same(states[settled - 1], states[settled + period - 1])
+    found = trained.trace.settled_epoch[repeating], trained.trace.period[repeating]
+    begin = draw(condition.init, condition.task.n_inputs, 3, range(70)).take(repeating)
+    states = states_of(condition, begin, int(np.add(*found).max()))
+    for r, (settled, period) in enumerate(zip(*found, strict=True)):
+        mine = states[:, :, [r]]
+        assert same(mine[settled], mine[settled + period])
+        assert settled == 0 or not same(mine[settled - 1], mine[settled + period - 1])
 
 
 def test_checkpoints_grow_and_end_with_the_training() -> None:
