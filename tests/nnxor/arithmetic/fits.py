@@ -1,12 +1,15 @@
 """Where the coefficients of `nnxor.arithmetic.functions` come from; as a command it prints them.
 
 Each minimizes the largest relative error of the function that it serves: weighted least squares at Chebyshev nodes with
-60 digits, the weights renewed by the errors (Lawson's algorithm). For float32 each coefficient is rounded before the
+60 digits, the weights renewed by the errors (Lawson's algorithm). Functions are mpmath's, and sums are of decimals,
+which Python adds and multiplies ten times as fast. For float32 each coefficient is rounded before the
 next ones are fitted again, for float64 the first five. The rational functions of the normal quantile are fitted in the
 same way, the equations being divided by the last denominator (Sanathanan & Koerner) before each round.
 """
 
 from collections.abc import Callable
+from decimal import Decimal, getcontext
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +32,7 @@ def _log_ratio(s: mpf) -> mpf:
     return 2 * mp.atanh(s) / s
 
 
-mp.dps = 60
+mp.dps = getcontext().prec = 60
 SMALL = mp.log(2) / 2 * mpf("1.0001")
 FITS = {
     "exp": Fit(lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / mp.exp(r), -SMALL, SMALL, (4, 9)),
@@ -51,32 +54,46 @@ FITS = {
 }
 
 
-def least_squares(
-    values: list[mpf], weights: list[mpf], nodes: list[mpf], powers: range, rounds: int = 25
-) -> list[mpf]:
+def least_squares(values: list[Decimal], weights: list[Decimal], nodes: list[Decimal], powers: range) -> list[Decimal]:
     """Coefficients of these powers with the least largest weighted error."""
     rows = [[node**power for power in powers] for node in nodes]
-    shares, best = [mpf(1)] * len(nodes), (mp.inf, [])
+    shares, best = [Decimal(1)] * len(nodes), (Decimal("inf"), [])
     for _ in range(25):
         scales = [share * weight**2 for share, weight in zip(shares, weights, strict=True)]
-        columns = list(zip(*rows, strict=True))
-        found = _solved(columns, scales, values)
-        errors = [abs(w * (v - mp.fdot(found, row))) for w, v, row in zip(weights, values, rows, strict=True)]
+        found = _solved(rows, scales, values)
+        errors = [abs(w * (v - _dot(found, row))) for w, v, row in zip(weights, values, rows, strict=True)]
         best = min(best, (max(errors), found), key=lambda pair: pair[0])
-        shares = [share * error for share, error in zip(shares, errors, strict=True)]
-        shares = [share * len(nodes) / mp.fsum(shares) for share in shares]
+        shares = _renewed(shares, errors)
     return best[1]
 
 
-def _solved(columns: list[list[mpf]], scales: list[mpf], values: list[mpf]) -> list[mpf]:
+def _dot(one: list[Decimal], other: list[Decimal]) -> Decimal:
+    return sum(map(mul, one, other), Decimal(0))
+
+
+def _renewed(shares: list[Decimal], errors: list[Decimal]) -> list[Decimal]:
+    shares = [share * error for share, error in zip(shares, errors, strict=True)]
+    whole = sum(shares, Decimal(0))
+    return [share * len(shares) / whole for share in shares]
+
+
+def _solved(rows: list[list[Decimal]], scales: list[Decimal], values: list[Decimal]) -> list[Decimal]:
     """The coefficients of the columns with the least squared errors, which count so much, by the normal equations."""
-    A, right = mp.matrix(len(columns)), mp.matrix(len(columns), 1)
-    for i, column in enumerate(columns):
-        scaled = [scale * entry for scale, entry in zip(scales, column, strict=True)]
-        right[i] = mp.fdot(scaled, values)
-        for j in range(i + 1):
-            A[i, j] = A[j, i] = mp.fdot(scaled, columns[j])
-    return list(mp.lu_solve(A, right))
+    columns = [[*column] for column in zip(*rows, strict=True)]
+    scaled = [list(map(mul, scales, column)) for column in columns]
+    A = [[_dot(each, other) for other in (*columns, values)] for each in scaled]
+    for i, pivot in enumerate(A):
+        for row in A[i + 1 :]:
+            share = row[i] / pivot[i]
+            row[i:] = [a - share * b for a, b in zip(row[i:], pivot[i:], strict=True)]
+    found: list[Decimal] = []
+    for i, row in reversed([*enumerate(A)]):
+        found.insert(0, (row[-1] - _dot(row[i + 1 : -1], found)) / row[i])
+    return found
+
+
+def _decimals(numbers: list[mpf]) -> list[Decimal]:
+    return [Decimal(mp.nstr(number, 60)) for number in numbers]
 
 
 def fit(name: str, dtype: type) -> list[float]:
@@ -84,8 +101,8 @@ def fit(name: str, dtype: type) -> list[float]:
     target = FITS[name]
     degree, n = target.degrees[dtype is np.float64], 80
     middle, half = (target.low + target.high) / 2, (target.high - target.low) / 2
-    nodes = [middle - half * mp.cos(mp.pi * (i + mpf(0.5)) / n) for i in range(n)]
-    weights, rest = [target.weight(node) for node in nodes], [target.function(node) for node in nodes]
+    places = [middle - half * mp.cos(mp.pi * (i + mpf(0.5)) / n) for i in range(n)]
+    nodes, weights, rest = (_decimals([f(x) for x in places]) for f in (lambda x: x, target.weight, target.function))
     coefficients: list[float] = []
     while len(coefficients) <= degree:
         powers = range(len(coefficients), degree + 1)
@@ -94,7 +111,7 @@ def fit(name: str, dtype: type) -> list[float]:
         last = dtype is np.float64 and len(coefficients) == 4
         for power, c in zip(powers, rounded if last else rounded[:1], strict=False):
             coefficients.append(c)
-            rest = [value - c * node**power for value, node in zip(rest, nodes, strict=True)]
+            rest = [value - Decimal(c) * node**power for value, node in zip(rest, nodes, strict=True)]
     return coefficients
 
 
@@ -138,21 +155,21 @@ def ratio(name: str) -> Ratio:
 
 def fit_ratio(name: str) -> tuple[list[float], list[float]]:
     """The coefficients above and below the fraction bar, the constant ones first; the one below is 1."""
-    nodes, values, quantiles, (above, below) = ratio(name)
-    columns = [[x**k for x in nodes] for k in range(above + 1)]
-    columns += [[-v * x**k for x, v in zip(nodes, values, strict=True)] for k in range(1, below + 1)]
-    shares, denominators, best = [mpf(1)] * len(nodes), [mpf(1)] * len(nodes), (mp.inf, [])
+    *exact, (above, below) = ratio(name)
+    nodes, values, quantiles = map(_decimals, exact)
+    powers = [[x**k for k in range(max(above, below) + 1)] for x in nodes]
+    rows = [[*x[: above + 1], *(-v * each for each in x[1 : below + 1])] for x, v in zip(powers, values, strict=True)]
+    shares, denominators, best = [Decimal(1)] * len(nodes), [Decimal(1)] * len(nodes), (Decimal("inf"), [])
     for i in range(30):
         scales = [s / (d * z) ** 2 for s, d, z in zip(shares, denominators, quantiles, strict=True)]
-        found = _solved(columns, scales, values)
-        top, bottom = found[: above + 1], [mpf(1), *found[above + 1 :]]
-        denominators = [mp.polyval(bottom, x, asc=True) for x in nodes]
-        fits = [mp.polyval(top, x, asc=True) / d for x, d in zip(nodes, denominators, strict=True)]
+        found = _solved(rows, scales, values)
+        top, bottom = found[: above + 1], [Decimal(1), *found[above + 1 :]]
+        denominators = [_dot(bottom, x) for x in powers]
+        fits = [_dot(top, x) / d for x, d in zip(powers, denominators, strict=True)]
         errors = [abs((f - v) / z) for f, v, z in zip(fits, values, quantiles, strict=True)]
         best = min(best, (max(errors), [top, bottom]), key=lambda pair: pair[0])
         if i > 4:
-            shares = [share * error for share, error in zip(shares, errors, strict=True)]
-            shares = [share * len(nodes) / mp.fsum(shares) for share in shares]
+            shares = _renewed(shares, errors)
     top, bottom = best[1]
     return [float(c) for c in top], [float(c) for c in bottom]
 
