@@ -12,6 +12,7 @@ from nnxor.arithmetic import functions
 from nnxor.arithmetic.functions import normal_quantile
 
 DTYPES = (np.float32, np.float64)
+CHECKED, LACKS = 5000, 2.0**-8  # for so many numbers it is shown that what is wider lacks no more of a unit
 with mp.workprec(200):
     ROOT, HALF = mp.sqrt(2), mpf(0.5)
 
@@ -42,19 +43,50 @@ def error(p: float, found: float, dtype: type) -> float:
     return abs(float(difference / density)) / float(np.spacing(np.abs(dtype(found)))) if found or difference else 0.0
 
 
+def errors(p: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """The same of many in long double: by Taylor's series of the distribution function about multiples of 1/64."""
+    z, half = np.abs(found).astype(np.longdouble), np.longdouble(0.5)
+    at = np.round(64 * z)
+    with mp.workprec(100):
+        places = [mpf(k) / 64 for k in range(int(at.max()) + 1)]
+        known = [(mp.erf(a / ROOT) / 2, mp.erfc(a / ROOT) / 2, mp.npdf(a)) for a in places]
+        inner, tail, density = np.array([[_long(x) for x in each] for each in known]).T[:, at.astype(int)]
+    a, step, hermite, before, rise = at / 64, z - at / 64, z * 0 + 1, z * 0, z * 0
+    power = step
+    for k in range(24):
+        rise, power = rise + density * hermite * power, power * -step / (k + 2)
+        hermite, before = a * hermite - k * before, hermite
+    beyond = np.where(found < 0, p, half - (p - half))  # in the tail; 1 − p is exact
+    difference = np.where(z < half, inner + rise - np.abs(p - half), tail - rise - beyond)
+    return np.asarray(np.abs(difference / np.exp(-z * z / 2)) * np.sqrt(2 * np.pi) / np.spacing(np.abs(found)), float)
+
+
+def _long(x: mpf) -> np.longdouble:
+    """A number in long double, by halves."""
+    share, exponent = mp.frexp(x)
+    return np.ldexp(np.longdouble(float(share)) + np.longdouble(float(share - float(share))), exponent)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_quantiles_are_within_two_units_in_the_last_place(dtype: type) -> None:
-    """In single precision SciPy's double precision is the truth: what that lacks is 2⁻²⁷ of a unit."""
+    """In single precision SciPy's double precision is the truth: what that lacks is 2⁻²⁷ of a unit.
+
+    In double it is long double, which is held to many digits; they take its place where nothing is that much wider.
+    """
     p = probabilities(dtype, 100_100)
     assert len(p) >= 100_000
+    found = normal_quantile(p)
     if dtype is np.float32:
-        found = normal_quantile(p)
         assert (np.abs(found - ndtri(p.astype(np.float64))) <= 2.0 * np.spacing(np.abs(found))).all()
         return
+    wide = np.finfo(np.longdouble).nmant >= np.finfo(dtype).nmant + 10
+    some = np.unique(np.linspace(0, len(p) - 1, CHECKED if wide else len(p), dtype=int))
     with mp.workprec(2 * np.finfo(dtype).nmant + 20):  # differences lose as many bits as a number has
-        distances = [error(a, z, dtype) for a, z in zip(p.tolist(), normal_quantile(p).tolist(), strict=True)]
+        true = np.array([error(a, z, dtype) for a, z in zip(p[some].tolist(), found[some].tolist(), strict=True)])
+    distances = errors(p, found) if wide else true
+    assert (np.abs(distances[some] - true) <= LACKS).all()
     worst = int(np.argmax(distances))
-    assert distances[worst] <= 2.0, (p[worst], distances[worst])
+    assert distances[worst] <= 2.0 - LACKS, (p[worst], distances[worst])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
