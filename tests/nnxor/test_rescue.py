@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from drawn import draw
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from experiments.study import catalog
 from nnxor import diagnosis, engines, quench
@@ -212,6 +212,7 @@ def test_engines_agree_to_the_bit(rescue: str) -> None:
 
 
 @pytest.mark.parametrize("rescue", INTERVENTIONS)
+@settings(max_examples=8)
 @given(cut=st.integers(1, len(SEEDS) - 1))
 def test_a_rescue_does_not_depend_on_its_batch(rescue: str, cut: int) -> None:
     condition = replace(HE, epochs=120)

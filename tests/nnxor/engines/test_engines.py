@@ -4,6 +4,7 @@ import itertools
 import re
 import sys
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -112,13 +113,19 @@ def test_weights_near_the_largest_number_diverge_without_a_warning(engine: str) 
     assert (diagnose(condition, start, trained)["outcome"] == "diverged").all()
 
 
+@cache
+def of_all(engine: str) -> tuple[Condition, Weights, list[np.ndarray]]:
+    """130 trainings at once: their condition, where they start, and everything that comes of them."""
+    condition = Condition(hidden=3, epochs=40, lr=0.3)
+    weights = start(condition, range(130))
+    return condition, weights, everything(engines.load(engine)(condition, weights))
+
+
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
 @given(cut=st.integers(1, 129))
 def test_a_training_does_not_depend_on_its_batch(engine: str, cut: int) -> None:
-    condition = Condition(hidden=3, epochs=40, lr=0.3)
+    condition, weights, whole = of_all(engine)
     train = engines.load(engine)
-    weights = start(condition, range(130))
-    whole = everything(train(condition, weights))
     parts = [everything(train(condition, weights.take(part))) for part in (slice(0, cut), slice(cut, None))]
     for together, first, second in zip(whole, *parts, strict=True):
         assert np.array_equal(together, np.concatenate([first, second], axis=-1))

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -89,13 +90,18 @@ def test_all_engines_agree_within_rounding(fields: dict[str, Any]) -> None:
             assert np.allclose(a, b, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
+@cache
+def of_all(engine: engines.Train) -> tuple[Condition, range, Weights, list[np.ndarray]]:
+    """80 trainings at once: their condition, seeds and starts, and what comes of them."""
+    condition, seeds = Condition(batch_size=3, epochs=20, lr=0.3, optimizer="momentum"), range(40, 120)
+    weights = start(condition, seeds)
+    return condition, seeds, weights, arrays(engine(condition, weights, seeds))
+
+
 @pytest.mark.parametrize("engine", [numpy_engine, numba_engine])
 @given(cut=st.integers(1, 79))
 def test_mini_batches_do_not_depend_on_who_trains_together(engine: engines.Train, cut: int) -> None:
-    condition = Condition(batch_size=3, epochs=20, lr=0.3, optimizer="momentum")
-    seeds = range(40, 120)
-    weights = start(condition, seeds)
-    whole = arrays(engine(condition, weights, seeds))
+    condition, seeds, weights, whole = of_all(engine)
     parts = [arrays(engine(condition, weights.take(part), seeds[part])) for part in (slice(0, cut), slice(cut, None))]
     for together, first, second in zip(whole, *parts, strict=True):
         assert np.array_equal(together, np.concatenate([first, second], axis=-1))
@@ -251,7 +257,9 @@ def test_a_training_is_solved_from_the_epoch_on_from_which_its_rule_holds(rule: 
     condition = Condition(success=rule, output=output, lr=0.3, epochs=120, dtype="float64", hidden=3)
     weights = start(condition, range(64))
     trained = numba_engine(condition, weights)
-    holds = np.array([rule_holds(condition, weights, epochs) for epochs in range(121)])
+    ends = engines.course("numba", condition, weights, range(64), range(121))
+    holds = np.array([rule_holds(condition, end) for end in ends])
+    assert all(np.array_equal(a, b) for a, b in zip(ends[-1], trained.weights, strict=True))
     columns = diagnose(condition, weights, trained)
     assert np.array_equal(columns["outcome"] == "solved", holds[-1])
     last = np.where(~holds[:-1].all(axis=0), 119 - np.argmax(~holds[:-1][::-1], axis=0), -1)
@@ -259,9 +267,9 @@ def test_a_training_is_solved_from_the_epoch_on_from_which_its_rule_holds(rule: 
     assert holds[-1].any() or rule.rule == "loss"
 
 
-def rule_holds(condition: Condition, weights: Weights, epochs: int) -> np.ndarray:
+def rule_holds(condition: Condition, weights: Weights) -> np.ndarray:
     """The success rule by its words, from the predictions."""
-    end = ending(condition, numba_engine(replace(condition, epochs=epochs), weights).weights)
+    end = ending(condition, weights)
     y = np.array(end.y)
     t = np.array(condition.task.targets)[:, None]
     rule = condition.success
