@@ -1,5 +1,6 @@
 """Networks whose fate is known, or that trainings got stuck at; their losses by definition, and ways from them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -76,10 +77,19 @@ def stays_lowest(
     for step in (0.0, 1.0, 100.0, 1e4):
         there = along(far, way, step)
         assert np.allclose(loss_of(condition, *there), floor, rtol=0, atol=100 * slack)
-        for _ in range(50):
-            shaken = [1 + 10.0 ** rng.uniform(-9, largest) * rng.standard_normal(array.shape) for array in there]
-            near = [array * share for array, share in zip(there, shaken, strict=True)]
-            assert (loss_of(condition, *near) >= floor - slack).all()
+        near = [shaken(array, shares(50, largest)) for array in there]
+        assert (loss_of(condition, *near) >= np.tile(np.broadcast_to(floor, way.n_networks), 50) - slack).all()
+
+
+def shares(times: int, largest: float) -> np.ndarray:
+    """Sizes from 1e-9 to 10 to the power `largest`."""
+    return np.asarray(10.0 ** rng.uniform(-9, largest, times))
+
+
+def shaken(array: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Networks' parameters once for each size, shaken by such a share of themselves; networks along the last axis."""
+    many = np.tile(array, len(sizes))
+    return np.asarray(many * (1 + np.repeat(sizes, array.shape[-1]) * rng.standard_normal(many.shape)))
 
 
 def moved(weights: Weights, found: Verdict) -> float:
@@ -109,11 +119,13 @@ def stuck(**fields: object) -> tuple[Condition, Weights, np.ndarray]:
     return condition, trained.weights.take(at_rest), columns["plateau"][at_rest]
 
 
-def descended(condition: Condition, weights: list[np.ndarray], lr: float) -> list[np.ndarray]:
-    """One step of gradient descent in float64."""
+def descended(condition: Condition, weights: Sequence[np.ndarray], lr: float, steps: int) -> Iterator[Weights]:
+    """Networks after each of some steps of gradient descent in float64."""
     problem = Problem(condition)
     theta = problem.pack(Weights(*weights))
-    return list(problem.unpack(theta - lr * Local(problem, theta).gradient))
+    for _ in range(steps):
+        theta = theta - lr * Local(problem, theta).gradient
+        yield problem.unpack(theta)
 
 
 @cache

@@ -59,9 +59,8 @@ def test_traps_of_cross_entropy_are_told_and_nothing_near_gets_below_those_at_in
     assert np.allclose(then, floor, rtol=0, atol=1e-11)
     stays_lowest(condition, polished, way, floor, largest=-6, slack=1e-13)
     near = [array * (1 + 1e-7 * rng.standard_normal(array.shape)) for array in weights.take(at)]
-    for _ in range(200):  # nor does descent from where the runs ended
-        near = descended(condition, near, 0.5)
-        assert (loss_of(condition, *near) > floor).all()
+    for below in descended(condition, near, 0.5, 200):  # nor does descent from where the runs ended
+        assert (loss_of(condition, *below) > floor).all()
 
 
 def test_cross_entropy_that_is_still_far_from_its_bound_is_unknown() -> None:
