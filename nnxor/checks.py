@@ -75,14 +75,14 @@ def some_of(names: tuple[str, ...]) -> Check:
     return allowing(allows, words, lambda value: "+".join(name for name in names if name in value.split("+")))
 
 
-def optional(check: Check) -> Check:
-    """None, or what the check allows."""
+def optional(check: Check, none: object = None) -> Check:
+    """None, which a user may spell otherwise, or what the check allows."""
 
     def optionally(value: object) -> object:
         try:
-            return None if value is None else check(value)
+            return None if type(value) is type(none) and value == none else check(value)
         except ValueError as error:
-            raise ValueError(str(error).replace("allowed: ", "allowed: null, ", 1)) from None
+            raise ValueError(str(error).replace("allowed: ", f"allowed: {show(none)}, ", 1)) from None
 
     return optionally
 

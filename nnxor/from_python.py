@@ -67,9 +67,8 @@ class Run:
         """The hidden units, in order."""
         before, after = self.row["patterns_init"].split(), self.row["patterns_final"]
         after = after.split() if after else ["-" * self.condition.task.n_rows] * self.condition.hidden
-        silent = "dead" if self.condition.units.can_die else "linear"
-        names = {"-": "diverged", "0": silent, "1": "linear"}  # by the sides that its pre-activations are on
-        smooth, sides = self.condition.smooth, ["".join(set(rows)) for rows in after]
+        names = {"-": "diverged", "0": "dead" if self.condition.units.can_die else "linear", "1": "linear"}
+        smooth, sides = self.condition.smooth, ["".join(set(rows)) for rows in after]  # that pre-activations are on
         states = ["smooth" if smooth and side != "-" else names.get(side, "alive") for side in sides]
         return [Unit(*unit) for unit in zip(before, after, states, strict=True)]
 

@@ -240,12 +240,8 @@ class ResultFolder:
         self._parts.append(write_part(self._parts_folder, batch, table))
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
-        if self.study.record == "summary" and self._is_time_to_fold():
-            self.compact(whole=False)
-
-    def _is_time_to_fold(self) -> bool:
-        """Whether so many parts wait that writing the counts anew costs little beside what made them."""
-        return self._waiting >= max(FOLD, 4 * len(self.study.conditions))
+        if self.study.record == "summary" and self._waiting >= max(FOLD, 4 * len(self.study.conditions)):
+            self.compact(whole=False)  # to write the counts anew costs little beside what made so many parts
 
     def compact(self, whole: bool = True) -> int:
         """Write the tables from those that are there and the parts, then drop the parts; returns how many failed.

@@ -50,7 +50,7 @@ def verify(config: Mapping[str, Any]) -> int:
     if config["folder"] is None:
         raise InputError("a result folder must be named: DIR")
     engine = checks.choice(["auto", *engines.ENGINES])
-    sample = checks.allowing(lambda n: n == "all" or (type(n) is int and n >= 1), "all, or an integer from 1")
+    sample = checks.optional(checks.whole(1), "all")
     given = section("", config, {"folder": path, "sample": sample, "engine": engine, "seed": checks.whole(0)})
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
@@ -75,8 +75,7 @@ def verify(config: Mapping[str, Any]) -> int:
         exact = [engine for engine in engines.ENGINES.values() if engine.exact and not engine.fault]
         asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
     refuse_broken(asked)
-    n = None if given["sample"] == "all" else given["sample"]
-    retraining = Retraining(ledger, draw_sample(study, n, given["seed"], asked, ledger.failed), asked)
+    retraining = Retraining(ledger, draw_sample(study, given["sample"], given["seed"], asked, ledger.failed), asked)
     follow(retraining, given["seed"])
     return conclude(retraining)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnxor.arrays import Array, Mask, Wholes
 from nnxor.condition import Condition
-from nnxor.landscape.curvature import Local, Problem, bend_at, rows_are_convex
+from nnxor.landscape.curvature import Local, Problem, derivative, rows_are_convex
 from nnxor.landscape.escape import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.recession import FAR, outward, saturated
 from nnxor.landscape.regions import APPROACH
@@ -215,7 +215,7 @@ def _bends_up_or_not(problem: Problem, local: Local) -> Mask:
     felt, lines = problem.felt.any(axis=1), problem.felt.any(axis=0)
     error = np.where(np.abs(local.error) <= ZERO, 0.0, local.error)[:, None, :]
     beside = [local.z + room for room in (-NARROWEST, NARROWEST)]
-    changes = [error * bend_at(problem, z, problem.activation.value(z, problem.k)) * felt for z in beside]
+    changes = [error * derivative(problem, z, problem.activation.value(z, problem.k), 2) * felt for z in beside]
     good = _none_helps(problem, local, np.array(changes), 0.0)
     if lines.sum() == 1:
         steps = np.outer([*LINE, *-LINE], problem.felt[:, lines])

@@ -93,14 +93,10 @@ class Problem:
         return v, theta[:, first : first + self.hidden], b2
 
 
-def slope_at(problem: Problem, z: Array, a: Array) -> Array:
-    """The derivative of the activation, which is a at z, in the shape of z; at a kink that from below."""
-    return np.asarray(problem.activation.back(z, a, np.ones_like(z), problem.k))
-
-
-def bend_at(problem: Problem, z: Array, a: Array) -> Array:
-    """The second derivative."""
-    return np.asarray(problem.activation.second(z, a, problem.k) + np.zeros_like(z))
+def derivative(problem: Problem, z: Array, a: Array, order: int = 1) -> Array:
+    """The first or second derivative of the activation, which is a at z, in the shape of z; at a kink from below."""
+    entry, k = problem.activation, problem.k
+    return np.asarray(entry.back(z, a, np.ones_like(z), k) if order == 1 else entry.second(z, a, k) + np.zeros_like(z))
 
 
 def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
@@ -152,8 +148,8 @@ class Local:
         losses, self.error, self.curve = row_losses(problem, self.y)
         self.loss = losses.sum(axis=1)
 
-    slope = cached_property(lambda self: slope_at(self.problem, self.z, self.a))
-    bend = cached_property(lambda self: bend_at(self.problem, self.z, self.a))
+    slope = cached_property(lambda self: derivative(self.problem, self.z, self.a))
+    bend = cached_property(lambda self: derivative(self.problem, self.z, self.a, 2))
 
     @cached_property
     def jacobian(self) -> Array:

@@ -29,7 +29,7 @@ TOLERANCE, PREDICTION_TOLERANCE = 1e-3, 2e-2
 """A loss, and predictions, this close to a level and to a rest are taken for it, where targets are 1 apart: numbers are
 often told with three or four digits."""
 MOST_ROWS = 8  # rows of the largest task whose levels are looked up: for more that takes minutes
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")  # of rows
+WORDS = dict(enumerate(("no", "one", "two", "three", "four", "five", "six", "seven", "eight")))  # of rows
 
 
 class Decoded(NamedTuple):
@@ -155,19 +155,15 @@ def _describe(rests: tuple[Rest, ...], task: Task) -> str:
     return " Or: ".join(shown) + (f" And {left} more ways." if left else "")
 
 
-def _count(rows: int) -> str:
-    return NUMBERS[rows] if rows < len(NUMBERS) else str(rows)
-
-
 def _sentence(rest: Rest, task: Task) -> str:
     """One rest in words, with {rows} where the names of merged rows belong."""
     if not rest.wrong:
         return "Every row is right"
     y, alone = [fraction(each, 12, 1e-6) for each in rest.predictions], {*rest.wrong}.difference(*rest.merged)
-    parts = [f"{_count(len(rows))} rows share one wrong prediction {y[rows[0]]}" for rows in rest.merged]
+    parts = [f"{WORDS.get(len(rows), len(rows))} rows share one wrong prediction {y[rows[0]]}" for rows in rest.merged]
     parts += [f"row {task.row_names[n]} is {y[n]} instead of {task.targets[n]:g}" for n in sorted(alone)]
     text = ", ".join(parts)
     right = task.n_rows - len(rest.wrong)
     limit = " in the limit of infinite weights" if rest.at_infinity else ""
-    tail = f"; the other {_count(right)} {'is' if right == 1 else 'are'} right{limit}" if right else ""
+    tail = f"; the other {WORDS.get(right, right)} {'is' if right == 1 else 'are'} right{limit}" if right else ""
     return text[0].upper() + text[1:] + ("{rows}" if rest.merged else "") + tail

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from nnxor.arrays import Array, Mask
-from nnxor.landscape.curvature import Local, Problem, numbers, slope_at
+from nnxor.landscape.curvature import Local, Problem, derivative, numbers
 
 ROUNDING = 1e-14  # Pre-activations nearer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 LEFT = 0.01  # A network that has lost this share of its loss has left its trap
@@ -97,7 +97,7 @@ def polish(
 
 
 def descend(problem: Problem, start: Array) -> Array:
-    """Networks at the ends of their ways down (R, P): where the loss has fallen by `LEFT`, or no step lowers it."""
+    """Networks at the ends of ways that never rise (R, P): the loss has fallen by `LEFT`, or no step is left."""
     theta, far, moving = start.copy(), np.full(len(start), LONGEST / 2), np.arange(len(start))
     first = (here := Local(problem, start)).loss
     for _ in range(MOST_STEPS):
@@ -191,7 +191,7 @@ def _awaken(here: Local, most: Array, step: Array) -> None:
         return
     z = here.z[r, h] - np.sign(here.z[r, h]) * (away[r, h] - TAIL)[:, None]
     error = np.where(np.abs(here.error[r]) > ROUNDING, here.error[r], 0.0)
-    slope = slope_at(problem, z, problem.activation.value(z, problem.k))
+    slope = derivative(problem, z, problem.activation.value(z, problem.k))
     down = -here.s[r, h, None] * (error * slope) @ problem.felt
     size = np.linalg.norm(down, axis=1, keepdims=True)
     down /= np.where(size > 0, size, 1.0)
