@@ -46,6 +46,7 @@ TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))
 
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
 FOLD = 512  # parts that are left on the disk before they are added to counts.parquet while a study without rows runs
+FOLD_EACH = 4  # at least so many for each condition, beside which it costs little to write the counts anew
 
 
 class ResultFolder:
@@ -240,8 +241,8 @@ class ResultFolder:
         self._parts.append(write_part(self._parts_folder, batch, table))
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
-        if self.study.record == "summary" and self._waiting >= max(FOLD, 4 * len(self.study.conditions)):
-            self.compact(whole=False)  # to write the counts anew costs little beside what made so many parts
+        if self.study.record == "summary" and self._waiting >= max(FOLD, FOLD_EACH * len(self.study.conditions)):
+            self.compact(whole=False)
 
     def compact(self, whole: bool = True) -> int:
         """Write the tables from those that are there and the parts, then drop the parts; returns how many failed.

@@ -41,7 +41,8 @@ def manifest(folder: Path) -> dict[str, object]:
 
 
 def fold_after(patch: pytest.MonkeyPatch, parts: int) -> None:
-    patch.setattr(folder_module.ResultFolder, "_is_time_to_fold", lambda folder: folder._waiting >= parts)
+    patch.setattr(folder_module, "FOLD", parts)
+    patch.setattr(folder_module, "FOLD_EACH", 0)
 
 
 # --- counting
