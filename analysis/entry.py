@@ -56,7 +56,7 @@ class Listener:
     """SIGINT and SIGTERM become a KeyboardInterrupt, until the work is over."""
 
     over = True
-    heard = 0  # the exit status that the signal asks for, once there was one
+    heard = 0  # the exit status that the first signal asks for
 
     def listen(self) -> None:
         """Listen from now on."""
@@ -68,8 +68,7 @@ class Listener:
         threading.excepthook = self._in_a_thread
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        if not self.over:  # the first one is being told
-            self.heard = TERMINATED if number == signal.SIGTERM else INTERRUPTED
+        self.heard = self.heard or (TERMINATED if number == signal.SIGTERM else INTERRUPTED)
         self._repeat()
 
     def _repeat(self, *_: object) -> None:

@@ -216,7 +216,7 @@ def _together(trials: pd.DataFrame) -> list[str]:
     proved = pool(stuck, stuck["period"].notna())
     told = [f"{words.short(rate)} {KINDS[kind]}" for kind, rate in found.items()]
     of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), proved)]
-    lines = [f"certified: {of[0]} {', '.join(told)}"] if found else []
+    lines = [f"certificates: {of[0]} {', '.join(told)}"] if found else []
     if proved.count:
         lines.append(f"stuck for ever: proved for {words.short(proved)} {of[-1]}")
     lines += [f"(these {HOW})"] if lines and len(trials["condition"].unique()) > 1 else []

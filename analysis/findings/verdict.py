@@ -185,7 +185,7 @@ def _beyond(trials: pd.DataFrame) -> str:
     found = {"other rows": tasks, "other units": units}
     whys = [f"{what} ({', '.join(names)})" for what, names in found.items() if len(names)]
     about = "XOR (inputs and targets 0 and 1) learnt by ReLU units"
-    return f"The article's claims are about {about}; not judged are {words.listed(whys)}."
+    return f"The article's claims are about {about}. They are not judged for {words.listed(whys)}."
 
 
 def _open(claim: Claim, why: str, verdict: str = NOT_MEASURED) -> Verdict:

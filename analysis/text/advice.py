@@ -104,7 +104,7 @@ def _better(found: Findings) -> Advice | None:
     good = same[[unpaired(each, most).low <= 0 for each in rates]]
     best = good.iloc[closest(good.to_dict("records"))]
     fields = unusual(best, {name: at[name] for name in FIELDS})
-    why = f"It succeeds in {words.share(best)}, compared with {words.share(at)}; no other here is clearly better."
+    why = f"It succeeds in {words.share(best)}, compared with {words.share(at)}; nothing here is clearly better."
     return Advice(f"Or change the setting to {words.condition(best, fields)}.", why)
 
 

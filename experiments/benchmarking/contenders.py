@@ -180,8 +180,7 @@ def in_batches(name: str, cores: int, options: Mapping[str, bool], condition: Co
 
 def of_engine(name: str, engine: str, trainings: int, share: float, cores: int = 1, **options: bool) -> Contender:
     """An engine of this project on some cores, each of them with so many trainings."""
-    needs, train = engines.ENGINES[engine].needs or "numpy", partial(in_batches, engine, cores, options)
-    return Contender(name, cores * trainings, share, train, needs, cores)
+    return Contender(name, cores * trainings, share, partial(in_batches, engine, cores, options), cores=cores)
 
 
 VMAPPED = Contender(JAX, 1024, 0.2, vmapped_jax, "jax", CORES[-1])

@@ -26,7 +26,6 @@ class Options(NamedTuple):
 
     engine: str  # as long as it is not known that it can be loaded, the one that is fastest if it can (`fitting`)
     auto: bool  # whether the engine was chosen for the user
-    note: str  # why, if it is not the fastest
     backend: str  # it may be "auto" until it is known what there is to do (`fitting`)
     n_jobs: int
     settings: Mapping[str, Any]
@@ -48,10 +47,10 @@ class Options(NamedTuple):
 
     def fitting(self, todo: Iterable[Left]) -> Self:
         """With an engine that can be loaded, or InputError, and the backend for what is to be done, if left to us."""
-        engine, note = engines.fastest() if self.auto else (self.engine, "")
+        engine = engines.fastest()[0] if self.auto else self.engine
         refuse_broken(engine)
         backend = self.backend if self.backend in BACKENDS else backend_for(engine, todo)
-        return self._replace(engine=engine, note=note, backend=backend)
+        return self._replace(engine=engine, backend=backend)
 
     def how(self) -> dict[str, object]:
         """What the manifest keeps of it."""
@@ -74,7 +73,6 @@ def read_options(config: Mapping[str, object]) -> Options:
     return Options(
         engine=fastest if asked == "auto" else asked,
         auto=asked == "auto",
-        note="",
         backend=backend.name,
         n_jobs=n_jobs or (1 if elsewhere else available_cores()),
         settings=settings,

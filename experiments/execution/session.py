@@ -16,6 +16,7 @@ from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
 from experiments.study import batches
 from experiments.study.study import Study, effective, read_study
+from nnxor import engines
 
 reporting = partial(importlib.import_module, "experiments.execution.reporting")  # imported when it is first needed
 OWN_QUESTION = "How do the settings of this sweep change how often training succeeds?"
@@ -105,7 +106,8 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
     from experiments.execution.worker import warm_up
 
     total = sum(left.trainings for left in todo)
-    how = f"{options.engine}, {options.workers}{' (' + options.note + ')' if options.note else ''}"
+    note = engines.fastest()[1] if options.auto else ""
+    how = f"{options.engine}, {options.workers}{' (' + note + ')' if note else ''}"
     counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))

@@ -163,8 +163,8 @@ def better_loss(weights: Weights, condition: Condition) -> str:
 
 def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     """Which units are dead or linear, and on which rows the others are active."""
-    if condition.smooth:
-        return f"{condition.hidden}, all of them smooth"
+    if condition.smooth or condition.units.straight(condition):
+        return f"{condition.hidden}, all of them {'smooth' if condition.smooth else 'linear, whatever their weights'}"
     task, patterns, told = condition.task, dict(enumerate(now["patterns_final"][0].decode().split(), 1)), []
     silent = "dead" if condition.units.can_die else "below 0 on every row, so linear"
     for sides, kind in (("0", silent), ("1", "active on every row, so linear"), ("01", "alive")):
@@ -190,6 +190,9 @@ def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) ->
     more = {"minimum": proved, "infinity": f"{found.loss[0]:.6g}", "unknown": found.reason[0]}
     told = more.get(kind, f"unit {unit + 1}{on}" if unit >= 0 else "")
     text = MEANINGS[kind] if stuck or kind != "unknown" else "None that it rests at"
+    away = np.linalg.norm(found.theta - found.problem.pack(weights))
+    if kind in ("minimum", "saddle", "kink") and away > 1e-3:  # else it is there
+        text = f"It is {away:.2g} from a resting point, {text[0].lower()}{text[1:]}"
     return f"{text} ({told})." if told else f"{text}."
 
 
@@ -281,7 +284,7 @@ class Tried(NamedTuple):
 def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]:
     """What frees these networks, by trying it, and how many it freed, of how many; the best first."""
     found = []
-    any_dead = not alive(condition, stuck).all()
+    any_dead = condition.units.can_die and not alive(condition, stuck).all()
     for name, entry in INTERVENTIONS.items():
         tried = replace(condition, rescue=name)
         if entry.refused(tried) or (entry.needs_dead and not any_dead):

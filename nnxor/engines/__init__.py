@@ -83,7 +83,6 @@ class Engine:
 
     name: str
     module: str
-    needs: str = ""  # the package without which it does not work, if there is one
     exact: bool = True  # whether its bits are those that are promised; else they agree with the others' within rounding
     threads: bool = False  # whether it leaves the interpreter's lock, so that several threads train at a time
     at_once: int = 1  # trainings that it works on at a time, of which a batch is best a multiple
@@ -108,7 +107,7 @@ ENGINES = Registry(
     Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
     Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
     Engine(
-        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
+        name="numba", module="nnxor.engines.engine_numba", threads=True, at_once=64,
         seconds=(0.6e-9, 0.45e-9),
     ),
 )  # fmt: skip

@@ -66,16 +66,14 @@ def test_without_certificates_the_counts_are_empty(handmade: Path, capsys) -> No
     trials, summary = load(handmade), Findings.of(handmade).every_summary
     assert summary[list(KINDS)].isna().all(axis=None)
     print_summary(summary, trials)
-    assert "certified" not in capsys.readouterr().out
+    assert "certificates" not in capsys.readouterr().out
 
 
 def test_the_terminal_says_it_below_the_table(certified: Path, capsys) -> None:
     found = Findings.of(certified)
     print_summary(found.every_summary, found.together(found.every_summary))
     out = " ".join(capsys.readouterr().out.split())
-    told = (
-        r"certified: of 29 stuck runs 27\.6 % \(.*\) at a minimum, 6\.9 % \(.*\) at a saddle, 62\.1 % \(.*\) at a kink"
-    )
+    told = r"of 29 stuck runs 27\.6 % \(.*\) at a minimum, 6\.9 % \(.*\) at a saddle, 62\.1 % \(.*\) at a kink"
     assert re.search(told, out)
     assert re.search(r"3\.4 % \([^)]*\) unknown \(these intervals allow for the seeds that conditions share\)$", out)
 
@@ -83,7 +81,7 @@ def test_the_terminal_says_it_below_the_table(certified: Path, capsys) -> None:
 def test_a_single_stuck_run_is_told_as_one(make, certify, capsys) -> None:
     folder = certify(make({"a": ({}, ["stuck_1/4"])}), a=["minimum"])
     print_summary(Findings.of(folder).every_summary, load(folder))
-    assert "certified: of 1 stuck run 100.0 % (20.7-100.0) at a minimum" in capsys.readouterr().out
+    assert "certificates: of 1 stuck run 100.0 % (20.7-100.0) at a minimum" in capsys.readouterr().out
 
 
 def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_on_another_task_no_claim_is_judged(run: Run) -> None:
     assert [each.claim for each in found] == [each.text for each in CLAIMS]
     for each in found:
         assert (each.kind, each.verdict, each.effect) == ("open", NOT_JUDGED, "")
-        assert each.rule.endswith("learnt by ReLU units; not judged are other rows (parity3).")
+        assert each.rule.endswith("learnt by ReLU units. They are not judged for other rows (parity3).")
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "leaky_relu"])
@@ -227,7 +227,7 @@ def test_conditions_beyond_the_article_have_no_say(run: Run, record: str) -> Non
     assert Findings.of(alone).scope == ""
     said = Findings.of(more).scope
     assert said.startswith("Judged are 4 of 24 conditions.")
-    assert said.endswith("; not judged are other rows (and, parity3) and other units (tanh).")
+    assert said.endswith(". They are not judged for other rows (and, parity3) and other units (tanh).")
     text = render(read_results(more), [])
     assert "Judged are 4 of 24 conditions." in text
     assert "Judged are" not in render(read_results(alone), [])

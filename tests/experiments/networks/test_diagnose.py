@@ -173,7 +173,7 @@ def test_who_slides_down_to_the_level_of_a_trap_has_not_left_it() -> None:
     now = states(condition, weights, 0)
     assert now["outcome"][0].startswith("stuck")
     assert 0.99 * now["final_loss"] > now["plateau"]
-    assert point(condition, weights, now).startswith("A true local minimum")
+    assert point(condition, weights, now).startswith("It is 0.38 from a resting point, a true local minimum")
 
 
 def test_a_leaky_unit_is_never_called_dead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,7 +225,8 @@ def test_what_is_frozen_or_batched_is_told_and_a_remedy_of_many_draws_says_so(
 def test_a_saddle_of_smooth_units_is_no_unit_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It was that of 'unit 0'."""
     text = said(capsys, saved(tmp_path, [[0.01, -0.02], [0.3, 0.3]], [0.3, -0.2], [0, 0], 0.5), "activation=tanh")
-    assert "Not a minimum but a saddle: the loss gets lower in a direction in which its slope is 0." in text
+    where = "It is 0.023 from a resting point, not a minimum but a saddle: "
+    assert f"{where}the loss gets lower in a direction in which its slope is 0." in text
 
 
 def test_no_bound_is_told_where_none_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
