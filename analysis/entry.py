@@ -135,8 +135,7 @@ def finish(work: Callable[[], int], interrupted: str = "interrupted") -> NoRetur
     try:
         status = guarded(work, interrupted)
         LISTENER.over = True
-    except KeyboardInterrupt:  # it came when the work was over, or its end was being told
-        LISTENER.over = True
+    except KeyboardInterrupt:  # it came when the work was over
         status = LISTENER.heard or INTERRUPTED
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
@@ -159,6 +158,7 @@ def guarded(work: Callable[[], int], interrupted: str = "interrupted") -> int:
     try:
         return work()
     except KeyboardInterrupt as error:
+        LISTENER.over = True  # another must not cut the answer to the first
         tell(error if str(error) else interrupted)
         return LISTENER.heard or INTERRUPTED
     except Exception as error:

@@ -65,11 +65,11 @@ class Run:
     @property
     def units(self) -> list[Unit]:
         """The hidden units, in order."""
-        before, after = self.row["patterns_init"].split(), self.row["patterns_final"]
-        after = after.split() if after else ["-" * self.condition.task.n_rows] * self.condition.hidden
-        names = {"-": "diverged", "0": "dead" if self.condition.units.can_die else "linear", "1": "linear"}
-        smooth, sides = self.condition.smooth, ["".join(set(rows)) for rows in after]  # that pre-activations are on
-        states = ["smooth" if smooth and side != "-" else names.get(side, "alive") for side in sides]
+        before, after, c = self.row["patterns_init"].split(), self.row["patterns_final"], self.condition
+        after = after.split() if after else ["-" * c.task.n_rows] * c.hidden
+        usual = "smooth" if c.smooth else "linear" if c.units.straight(c) else "alive"
+        sides = {} if c.smooth else {"0": "dead" if c.units.can_die else "linear", "1": "linear"}  # of one side
+        states = ["diverged" if "-" in rows else sides.get("".join(set(rows)), usual) for rows in after]
         return [Unit(*unit) for unit in zip(before, after, states, strict=True)]
 
     @cached_property

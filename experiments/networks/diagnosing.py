@@ -166,7 +166,7 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     if condition.smooth or condition.units.straight(condition):
         return f"{condition.hidden}, all of them {'smooth' if condition.smooth else 'linear, whatever their weights'}"
     task, patterns, told = condition.task, dict(enumerate(now["patterns_final"][0].decode().split(), 1)), []
-    silent = "dead" if condition.units.can_die else "below 0 on every row, so linear"
+    silent = "dead" if condition.units.can_die else "above 0 on no row, so linear"
     for sides, kind in (("0", silent), ("1", "active on every row, so linear"), ("01", "alive")):
         mine = [n for n, pattern in patterns.items() if {*pattern} == {*sides}]
         active = {n: listed([*compress(task.row_names, map(int, patterns[n]))]) for n in mine[:MOST_UNITS]}

@@ -137,10 +137,10 @@ def unit_fate(pattern: str, death: int, condition: Condition) -> str:
     """What a unit is at the end, in words."""
     if "-" in pattern:
         return "no numbers any more"
-    if condition.smooth:
-        return "smooth"
+    if condition.smooth or condition.units.straight(condition):
+        return "smooth" if condition.smooth else "a line"
     if "1" not in pattern:
-        silent = "dead" if condition.units.can_die else "below 0 on every row: a line,"
+        silent = "dead" if condition.units.can_die else "above 0 on no row: a line,"
         return f"{silent} from the start" if death == 0 else f"{silent} since epoch {death}"
     return "active on every row: a line" if "0" not in pattern else "alive"
 

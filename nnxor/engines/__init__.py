@@ -93,8 +93,8 @@ class Engine:
         """Why its module cannot be imported, in a line; the empty text where it can."""
         try:
             importlib.import_module(self.module)
-        except (ImportError, OSError) as error:  # OSError of a shared library
-            return " ".join(str(error).split())
+        except Exception as error:  # whatever a broken library raises
+            return " ".join(str(error).split()) or type(error).__name__
         return ""
 
     def offers(self, name: str) -> Callable[..., Any] | None:

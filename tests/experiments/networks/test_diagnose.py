@@ -179,10 +179,14 @@ def test_who_slides_down_to_the_level_of_a_trap_has_not_left_it() -> None:
 def test_a_leaky_unit_is_never_called_dead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = [[1, -1], [1, -1]], [0, -1], [1, 1], 0
     text = said(capsys, saved(tmp_path, *weights), "activation=leaky_relu")
-    assert "1 below 0 on every row, so linear (unit 2); 1 alive: unit 1 on 01, 10 and 11" in text
+    assert "1 above 0 on no row, so linear (unit 2); 1 alive: unit 1 on 01, 10 and 11" in text
     W1, b1, W2, b2 = weights
     found = nnxor.diagnose(W1=W1, b1=b1, W2=W2, b2=b2, activation="leaky_relu")
     assert [unit.state for unit in found.units] == ["alive", "linear"]
+    found = nnxor.diagnose(W1=W1, b1=b1, W2=W2, b2=b2, activation="leaky_relu", slope=1.0)
+    assert [unit.state for unit in found.units] == ["linear", "linear"]
+    text = said(capsys, saved(tmp_path, *weights), "activation=leaky_relu", "slope=1.0")
+    assert "units 2, all of them linear, whatever their weights" in text
 
 
 def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
