@@ -100,7 +100,7 @@ def make_condition(values: Mapping[str, object]) -> Condition:
 
 
 def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condition]:
-    """A network in a file, rounded to its condition's dtype, and that condition: these values and the file's."""
+    """A network in a file, rounded to its condition's dtype, and that condition; InputError if they do not fit."""
     found = read_network(checked("weights", file, path), values.get("task", Condition.task).n_inputs)
     weights, hidden = found.weights, found.weights.W1.shape[1]
     with turning(ValueError, InputError, f"weights={file} has {hidden} units; "):

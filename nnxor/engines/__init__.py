@@ -106,11 +106,8 @@ ENGINES = Registry(
     "engine",
     Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
     Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
-    Engine(
-        name="numba", module="nnxor.engines.engine_numba", threads=True, at_once=64,
-        seconds=(0.6e-9, 0.45e-9),
-    ),
-)  # fmt: skip
+    Engine(name="numba", module="nnxor.engines.engine_numba", threads=True, at_once=64, seconds=(0.6e-9, 0.45e-9)),
+)
 
 
 def fastest() -> tuple[str, str]:
