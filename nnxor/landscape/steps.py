@@ -16,7 +16,7 @@ from nnxor.landscape.curvature import Local, Problem, derivative, numbers
 ROUNDING = 1e-14  # Pre-activations nearer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 LEFT = 0.01  # A network that has lost this share of its loss has left its trap
 LEVEL = 1e-12  # A way that rises by no more than this share of the loss does not count as rising: that is rounding
-MOST_STEPS = 500
+MOST_STEPS, PATIENCE = 500, 100  # of a way; and without a fall: no way that led lower went level for more than 31
 SHARES = 0.25 ** np.arange(6)  # of a step, that are tried one after the other
 PARTS = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0])  # of what is tried, at which the loss is looked at
 SHORTEST, LONGEST = 1e-6, 1.0  # how far a step may go, in each direction that outputs ask for
@@ -97,10 +97,11 @@ def polish(
 
 
 def descend(problem: Problem, start: Array) -> Array:
-    """Networks at the ends of ways that never rise (R, P): the loss has fallen by `LEFT`, or no step is left."""
+    """Networks at the ends of ways that never rise (R, P): the loss has fallen by `LEFT`, or falls no more."""
     theta, far, moving = start.copy(), np.full(len(start), LONGEST / 2), np.arange(len(start))
     first = (here := Local(problem, start)).loss
-    for _ in range(MOST_STEPS):
+    before = first.copy()
+    for n in range(1, MOST_STEPS + 1):
         most = far[moving]
         allowed = np.minimum(here.loss + LEVEL * first[moving] / MOST_STEPS, (1 + LEVEL) * first[moving])
         taken, there = np.zeros(len(moving)), here.theta.copy()
@@ -116,6 +117,9 @@ def descend(problem: Problem, start: Array) -> Array:
         far[moving] = np.clip(np.where(taken == 1, 1.5, 2 * taken) * most, SHORTEST, LONGEST)
         here = Local(problem, there)
         onward = (taken > 0) & (here.loss > (1 - LEFT) * first[moving])
+        if n % PATIENCE == 0:
+            onward &= here.loss < before[moving] - LEVEL * first[moving]
+            before[moving] = here.loss
         if not onward.any():
             break
         moving, here = moving[onward], here if onward.all() else Local(problem, there[onward])
