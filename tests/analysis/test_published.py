@@ -12,7 +12,8 @@ import pytest
 from harness import rewrite
 
 from analysis import report
-from analysis.data.reading import load, read_manifest
+from analysis.data.conditions import FIELDS
+from analysis.data.reading import OUTCOMES, load, read_manifest
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.published import (
@@ -211,3 +212,14 @@ def test_the_figure_shows_theirs_and_ours_with_n(handmade: Path) -> None:
     assert points[0] == pytest.approx(92.9)
     assert 50.0 in points
     assert "Theirs n = 1,000, ours n = 40." in figure.get_supxlabel()
+
+
+def test_every_column_of_the_tables_that_a_run_writes_is_documented(handmade: Path) -> None:
+    """`stuck_rate` is of runs at levels without a name in one of them, and of all that are stuck in the other."""
+    publish(handmade, {"solved": 0.929, "n": 1000, "conditions": ["uniform4"]})
+    own = Findings.of(handmade).every_summary
+    text = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
+    _, summary, published = (set(re.findall(r"[\w/]+", part)) for part in re.split("\n# The columns of ", text)[-3:])
+    ends = {f"{outcome}_{end}" for outcome in (*OUTCOMES, "settled") for end in ("rate", "low", "high")}
+    assert {*own.columns} - {*FIELDS} <= summary | ends
+    assert {*published_frame(found(handmade)).columns} <= published
