@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import NAMING
-from analysis.data.reading import KINDS
+from analysis.data.reading import KINDS, is_stuck
 from analysis.figures import Axes, Figure, Findings, Plot, register, style
 from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.text import words
 
 LOWEST = 1e-14
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-BREAK = 0.1  # the loss at which the figure goes from one scale to the other
+BREAK, MOST = 0.1, 30.0  # losses at which the figure goes from one scale to another, where plateaus are not far higher
 WRONG = 0.01  # a prediction that is further from its target is written bold, as a share of the targets' range
 
 
@@ -35,8 +35,10 @@ def ended(run: Any) -> str:
 
 
 def prediction(value: Any) -> str:
-    """A prediction, with a minus sign where it is one: '\N{MINUS SIGN}0.31', '0.00'."""
-    return "not finite" if value is None else f"{round(value, 2) + 0.0:.2f}".replace("-", words.MINUS)
+    """A prediction, with a minus sign where it is one: '\N{MINUS SIGN}0.31', '0.00', '1.6e+05'."""
+    return (
+        "not finite" if value is None else f"{value:{'.2g' if abs(value) > 1e4 else 'z.2f'}}".replace("-", words.MINUS)
+    )
 
 
 def need(exemplars: pd.DataFrame) -> None:
@@ -49,27 +51,25 @@ def need(exemplars: pd.DataFrame) -> None:
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked.
 
-    Where there are both, plateaus get a panel of their own above the losses that go to 0.
+    Plateaus get a panel of their own, between one of losses far above them and one of losses that go to 0.
     """
     need(exemplars)
-    every = [max(value, LOWEST) for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
-    lowest, highest = min(every), max(every)
-    top = max(min(max(1.3 * highest, 1.0), 6.0), 1.3 * float(exemplars["final_loss"].max()))
-    plateaus = [(max(BREAK, lowest / 1.6), top)] if highest >= BREAK else []
-    ranges = [*plateaus, *([(lowest / 1.3, min(1.2 * highest, BREAK))] if lowest < BREAK else [])]
+    ranges = _ranges(exemplars)
     columns = style.columns_for(min(2, len(exemplars)))
     told = (f"{ended(run)}: {name(run)}" for _, run in exemplars.iterrows())
     names = [textwrap.fill(text, style.letters(columns, 9) - 9) for text in told]
-    figure = style.sheet(5.4 + 0.2 * len("\n".join(names).splitlines()) / columns)
-    axes = figure.subplots(len(ranges), 1, sharex=True, squeeze=False, height_ratios=(3, 2)[: len(ranges)])[:, 0]
+    figure = style.sheet(5.4 + 1.5 * (len(ranges) > 2) + 0.2 * len("\n".join(names).splitlines()) / columns)
+    heights = (2, 3, 2) if len(ranges) > 2 else (3, 2)[: len(ranges)]
+    axes = figure.subplots(len(ranges), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
         epoch, curve = epoch[np.isfinite(curve)] + 1, np.maximum(curve[np.isfinite(curve)], LOWEST)
         look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], **style.RIM}
         look |= {"color": style.OUTCOME_COLOURS[run["outcome"]], "label": names[i]}
         for ax, (low, high) in zip(axes, ranges, strict=True):
-            if ax is axes[0] or min(curve, default=BREAK) < BREAK:  # a plateau has no line in the panel below
-                ax.plot(epoch, curve, markevery=[k for k in range(i, len(curve), 6) if low < curve[k] <= high], **look)
+            if ax is axes[0] or (min(curve, default=high) < high and max(curve) > low):  # a plateau has no line below
+                inside = [k for k in range(len(curve)) if low < curve[k] <= high]
+                ax.plot(epoch, curve, markevery=[k for k in inside if k >= i and k % 6 == i % 6] or inside[:1], **look)
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
     for ax, (low, high) in zip(axes, ranges, strict=True):
         _loss_axis(ax, low, high)
@@ -79,11 +79,23 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     return figure
 
 
+def _ranges(exemplars: pd.DataFrame) -> list[tuple[float, float]]:
+    """The losses from which and to which the panels go, the highest first: every loss lies in one of them."""
+    every = [max(value, LOWEST) for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
+    lowest, highest = min(every), max(every)
+    levels = [0.5, *exemplars.loc[is_stuck(exemplars), "final_loss"]]
+    bottom, top = BREAK * max(1, min(levels[1:], default=0)), min(max(1.3 * highest, 1.0), 2 * MOST * max(levels))
+    far = [(max(top, lowest / 1.6), 1.3 * highest)] if highest > top else []
+    plateaus = [(max(bottom, lowest / 1.6), top)] if lowest < top and highest >= bottom else []
+    return [*far, *plateaus, *([(lowest / 1.3, min(1.2 * highest, bottom))] if lowest < bottom else [])]
+
+
 def _loss_axis(ax: Axes, low: float, high: float) -> None:
     """From one loss to another, with ticks at powers of ten, or at 0.1, 0.2, 0.5 and so on where those are few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     whole = [k for k in powers if low <= 10.0**k < high][::-1]
-    ticks = {10.0**k: f"10{str(k).translate(RAISED)}" for k in whole[:: 3 if len(whole) > 5 else 1]}
+    step = max(3, len(whole) // 5) if len(whole) > 5 else 1
+    ticks = {10.0**k: f"10{str(k).translate(RAISED)}" for k in whole[::step]}
     if len(whole) <= 2:
         close = [float(f"{digit}e{k}") for k in powers for digit in ((1, 2, 5) if high > 4 * low else range(1, 10))]
         ticks = {tick: f"{tick:g}" for tick in close if low <= tick <= high}
@@ -133,23 +145,25 @@ def functions(exemplars: pd.DataFrame) -> Figure:
     figure, axes = style.panels(len(shown), 3, 3.5)
     if len(shown) < 3:  # the panels are square: a full width would stand half empty
         figure.set_figwidth(min(3.4 * len(shown) + 1, figure.get_figwidth()))
-    targets = [target for each in shown["targets"] for target in each]
-    low, high = min(targets), max(targets)
-    ends = low - (high - low) / 2, high + (high - low) / 2
+    low, high = (end(end(each) for each in shown["targets"]) for end in (min, max))
+    middle, half = (low + high) / 2, (high - low) / 2
+    farthest = max(np.abs(np.asarray(surface["y"], float) - middle).max() for surface in shown["surface"])
+    reach = min(max(farthest, half), 2 * half)  # no colour is of an output that a sigmoid, say, cannot have
     for ax, (_, run) in zip(axes, shown.iterrows(), strict=True):
         surface = run["surface"]
         extent = (surface["x1"][0], surface["x1"][-1], surface["x2"][0], surface["x2"][-1])
         image = ax.imshow(
-            np.asarray(surface["y"], float), origin="lower", extent=extent, cmap="PuOr_r", vmin=ends[0], vmax=ends[1],
-            interpolation="bilinear", aspect="auto",
+            np.asarray(surface["y"], float), origin="lower", extent=extent, cmap="PuOr_r", interpolation="bilinear",
+            vmin=middle - reach, vmax=middle + reach, aspect="auto",
         )  # fmt: skip
         if run["kinked"]:
             _kinks(ax, run)
-        _rows(ax, run, (low + high) / 2, WRONG * (high - low))
+        _rows(ax, run, middle, WRONG * (high - low))
         ax.set_title(textwrap.fill(ending(run), style.letters(3, 12)), fontweight="bold", color="#222222")
         ax.set_xlabel(textwrap.fill(name(run), style.letters(3, 8)), fontsize=8, labelpad=6)
     side = "right" if style.columns_for(2) > 1 else "bottom"
-    bar = figure.colorbar(image, ax=axes, label="output", location=side, shrink=0.6, aspect=24, pad=0.02, extend="both")
+    beyond: Any = "both" if farthest > reach else "neither"
+    bar = figure.colorbar(image, ax=axes, label="output", location=side, shrink=0.6, aspect=24, pad=0.02, extend=beyond)
     bar.outline.set_visible(False)
     return figure
 
