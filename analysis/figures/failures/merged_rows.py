@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis.data.conditions import few, value_text, values, with_values
+from analysis.data.conditions import value_text, values, with_values
 from analysis.data.reading import is_stuck, size
 from analysis.figures import Figure, Findings, Plot, layout, register, style
 from analysis.figures.shapes import forests, percent
@@ -14,8 +14,9 @@ MOST_INITS, MOST_NAMED, MOST_PATTERNS = 4, 8, 6
 
 def merged_rows(found: Findings) -> Figure:
     """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
-    shown = merged_trials(found)
-    inits, look, traps = values(shown, "init"), layout.looks_of(found, "init"), layout.outcome_names(found.summary)
+    shown, note = layout.thin(merged_trials(found), ["init"], MOST_INITS)
+    inits, look = values(shown, "init"), layout.looks_of(found, "init")
+    traps = layout.outcome_names(found.alike(found.summary, "init"))
     held, names = layout.fixed(found, "init"), {value_text("init", init): look[init] for init in inits}
     called = [*names] if len(names) > 1 else [f"{held or next(iter(names))},"]
     parts, fewer = [], False
@@ -31,14 +32,18 @@ def merged_rows(found: Findings) -> Figure:
         ]
         parts.append((f"{traps[trap]}: {', '.join(counts)}", [_name(pattern, " = ") for pattern in patterns], rows))
     figure, _ = forests(parts, names, "share of the runs in this trap, %", held, percent_to=112)
-    layout.footnote(figure, f"Of each trap the {MOST_PATTERNS} commonest patterns are shown." if fewer else "")
+    layout.footnote(figure, note, f"Of each trap the {MOST_PATTERNS} commonest patterns are shown." if fewer else "")
     return figure
 
 
 def _name(pattern: str, sign: str = "=") -> str:
-    """A pattern as a label: its rows, of many the first."""
-    rows = pattern.split("=")
-    return sign.join(rows if len(rows) <= MOST_NAMED else [*rows[:3], f"\N{HORIZONTAL ELLIPSIS} ({len(rows):,} rows)"])
+    """A pattern as a label: the rows of each group, of many the first."""
+    groups = [group.split("=") for group in pattern.split(" ")]
+    some = [
+        [*rows[:3], f"\N{HORIZONTAL ELLIPSIS} ({len(rows):,} rows)"] if len(rows) > MOST_NAMED else rows
+        for rows in groups
+    ]
+    return " and ".join(map(sign.join, some))
 
 
 def merged_trials(found: Findings) -> pd.DataFrame:
@@ -46,7 +51,7 @@ def merged_trials(found: Findings) -> pd.DataFrame:
     same = found.alike(found.trials, "init")
     stuck = same[is_stuck(same)]
     style.need(len(stuck), "no run of the conditions nearest to the article's is stuck, so no rows are merged")
-    return stuck[stuck["init"].isin(few(values(stuck, "init"), MOST_INITS, found.nearest["init"])).to_numpy(bool)]
+    return stuck
 
 
 def _patterns(part: pd.DataFrame) -> pd.Series:
@@ -57,7 +62,7 @@ def _patterns(part: pd.DataFrame) -> pd.Series:
 
 def describe(found: Findings) -> str:
     """The commonest pattern of each trap, in a sentence."""
-    shown, texts, traps = merged_trials(found), [], layout.outcome_names(found.summary)
+    shown, texts, traps = merged_trials(found), [], layout.outcome_names(found.alike(found.summary, "init"))
     for trap, part in layout.by_value(shown, "outcome"):
         counts = _patterns(part)
         texts.append(f"{traps[trap]}: {_name(counts.index[0])} in {words.rate(Rate.of(counts.iloc[0], size(part)))}")
