@@ -73,11 +73,14 @@ def resting_points(found: Findings) -> Figure:
     missing, alike = len(found.summary) - len(table), [name for name in found.fields if name not in swept(table)]
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
     shown = f"Shown: {words.condition(table.iloc[0], alike)}." if alike else ""
-    notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none, shown]
+    notes = ["Error bars: 95 % Wilson intervals of the lowest share of each bar.", none, shown]
     figure, drawn = bars(table, KINDS, KIND_LOOKS, "share of stuck runs, %", notes, 8)
     for ax, rows in drawn:
         x = np.arange(len(rows))
-        rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))
+        lowest = Rate.of_all(
+            [next(row[kind] for kind in KINDS if row[kind]) for row in rows.to_dict("records")], rows["n"]
+        )
+        rate, low, high = 100 * np.array([(each.rate, each.low, each.high) for each in lowest]).T
         ends = np.maximum([rate - low, high - rate], 0)
         for colour, width in (("white", 3.2), ("#222222", 1.2)):  # seen on dark and on light
             ax.errorbar(x + 0.3, rate, yerr=ends, fmt="none", color=colour, capsize=3, elinewidth=width)
