@@ -13,14 +13,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from analysis.data.conditions import FIELDS, phrase
+from analysis.data.conditions import FIELDS, is_number, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, rest_of, small_multiples, thin
 from analysis.figures.style import Look, Looks, letters, mark, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
-MOST_ENDS = 4  # lines that are labelled where they end; of more, and where names are long, there is a legend
+MOST_ENDS = 4  # lines that are labelled where they end, if all end at the right; else there is a legend
+End = tuple[float, float]  # where a line ends, along the axis and up
 
 
 class Mark(NamedTuple):
@@ -42,29 +43,31 @@ def percent(rate: Rate | None, name: str, beside: str = "") -> Mark | None:
 
 
 def lines(
-    found: Findings, rows: pd.DataFrame, field: str | None, draw: Callable[[Axes, pd.DataFrame, Look, float], Any],
+    found: Findings, rows: pd.DataFrame, field: str | None, draw: Callable[[Axes, pd.DataFrame, Look, float], End],
     finish: Callable[[Axes, pd.DataFrame], object], *, count: Callable[[pd.DataFrame], str], label: str,
     axis: str | None = None, most: int = 4, most_panels: int = 6, columns: int = 2, notes: Sequence[str] = (),
 ) -> Figure:  # fmt: skip
     """Small multiples: a panel for each combination of the fields that are left, in it a line for each value of one.
 
-    `draw` draws a line, moved sideways by its last argument, and returns the height at which it ends, None for no line;
-    `finish` gives a panel its axis. `axis` is the field along it; `count` puts the number of runs into words.
+    `draw` draws a line, moved sideways by its last argument, and returns its `End` before that; `finish` gives a panel
+    its axis. `axis` is the field along it; `count` puts the number of runs into words.
     """
     shown, note = thin(rows, [field] if field else [], most)
     rest = rest_of(found.fields, axis, field)
     figure, boxes, more = small_multiples(shown, rest, most_panels, columns, 2.9, count, sharey=True)
-    look, ends = looks_of(found, field), []
+    ends, alone = [], axis is not None and not is_number(axis)  # no line joins names
+    look = {value: mark(each) if alone else each for value, each in looks_of(found, field).items()}
     for ax, mine in boxes:
         parts = by_value(mine, field)
         middle = (len(parts) - 1) / 2
-        drawn = {value: draw(ax, part, look[value], i - middle) for i, (value, part) in enumerate(parts)}
+        ends.append((ax, {value: draw(ax, part, look[value], i - middle) for i, (value, part) in enumerate(parts)}))
         finish(ax, mine)
-        ends.append((ax, {value: end for value, end in drawn.items() if end is not None}))
     percent_axis((ax for ax, _ in boxes), label)
     if field:
-        names = {value: phrase(field, value) for value, _ in by_value(shown, field)}
-        if len(names) > MOST_ENDS or max(map(len, names.values())) > letters(4, 9):
+        drawn = {value for _, each in ends for value in each}
+        names = {value: phrase(field, value) for value, _ in by_value(shown, field) if value in drawn}
+        ragged = any(len({x for x, _ in each.values()}) > 1 for _, each in ends)
+        if len(names) > MOST_ENDS or max(map(len, names.values())) > letters(4, 9) or ragged:
             legend(figure, {name: look[value] for value, name in names.items()}, FIELDS[field].label)
         else:
             _name_ends(ends, look, names)
@@ -72,10 +75,10 @@ def lines(
     return figure
 
 
-def _name_ends(ends: Sequence[tuple[Axes, dict[Any, float]]], look: dict[Any, Look], name: dict[Any, str]) -> None:
+def _name_ends(ends: Sequence[tuple[Axes, dict[Any, End]]], look: dict[Any, Look], name: dict[Any, str]) -> None:
     """Write the names of lines beside their ends, moved apart where they are close, and none above the panel."""
-    for ax, heights in ends:
-        low, high = ax.get_ylim()
+    for ax, lines_drawn in ends:
+        (low, high), heights = ax.get_ylim(), {value: end[1] for value, end in lines_drawn.items()}
         order = sorted(heights, key=lambda value: heights[value])
         room = 0.085 * (high - low) * np.arange(len(order))
         lowest = np.maximum.accumulate(np.array([heights[value] for value in order]) - room)
@@ -86,13 +89,11 @@ def _name_ends(ends: Sequence[tuple[Axes, dict[Any, float]]], look: dict[Any, Lo
             ax.text(1.075, height, name[value], transform=across, va="center", fontsize=9, color="#333333")
 
 
-def error_bars(
-    ax: Axes, x: ArrayLike, rates: Sequence[Rate], look: Look, names: Iterable[str], line: bool = True
-) -> None:
+def error_bars(ax: Axes, x: ArrayLike, rates: Sequence[Rate], look: Look, names: Iterable[str]) -> None:
     """Shares in per cent at the places x, with their intervals as bars, and their names under the pointer."""
     at, low, high = 100 * np.array([(rate.rate, rate.low, rate.high) for rate in rates]).reshape(-1, 3).T
     bars = np.nan_to_num(np.maximum([at - low, high - at], 0))
-    ax.errorbar(places := np.asarray(x, float), at, bars, capsize=3, elinewidth=1.1, **(look if line else mark(look)))
+    ax.errorbar(places := np.asarray(x, float), at, bars, capsize=3, elinewidth=1.1, **look)
     for place, rate, name in zip(places, rates, names, strict=True):
         tip(ax, place, 100 * rate.rate, place, 100 * rate.rate, f"{name}: {words.rate(rate)}")
 

@@ -1,5 +1,7 @@
 """Dead units at the start and at the end, and failures by the number of units alive at the start."""
 
+import functools
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -23,12 +25,16 @@ def dead_units(found: Findings) -> Figure:
     shown, note_inits = layout.thin(shown, ["init"], MOST_INITS)
     parts = layout.by_value(shown, "hidden")
     inits = values(shown, "init") if shown["dead_final"].notna().any() else []  # where all diverged nobody knows
-    known = layout.outcome_names(found.summary)
+    known = layout.outcome_names(found.alike(found.summary, "hidden", "init"))
     names = {name: told for name, told in known.items() if (shown["outcome"] == name).any()}
     figure = style.sheet(2.4 * (1 + len(inits)) + 0.8)
     axes = figure.subplots(1 + len(inits), len(parts), squeeze=False, sharey="row")
+    starts: dict[str, style.Look] = {}
+    fill = functools.partial(textwrap.fill, width=style.letters(len(parts), 12))
     for column, (hidden, part) in enumerate(parts):
-        who = _at_start(axes[0, column], part, found)
+        bars, n = _at_start(axes[0, column], part, found)
+        starts |= bars if len(bars) > 1 else {}
+        who = fill(f"{' | '.join(bars)}, n = {n:,}")
         axes[0, column].set_title(f"{phrase('hidden', hidden)} at the start\n{who}")
         for ax, init in zip(axes[1:, column], inits, strict=True):
             mine = part[(part["init"] == init).to_numpy(bool)]
@@ -41,12 +47,13 @@ def dead_units(found: Findings) -> Figure:
             shapes.stack(ax, rates, style.OUTCOME_LOOKS, names, [str(n) for n in range(hidden + 1)])
             ax.xaxis.set_major_formatter("{x:.0f}")
             _ticks(ax, hidden)
-            ax.set_title(f"{phrase('hidden', hidden)} at the end\n{value_text('init', init)}, n = {size(mine):,}")
+            who = fill(f"{value_text('init', init)}, n = {size(mine):,}")
+            ax.set_title(f"{phrase('hidden', hidden)} at the end\n{who}")
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
     entries = {told: style.OUTCOME_LOOKS[name] for name, told in names.items() if inits}
-    shapes.legend(figure, entries, layout.fixed(found, "hidden", "init"))
+    shapes.legend(figure, starts | entries, layout.fixed(found, "hidden", "init"))
     law = "Black dashes: the exact law of the draw." if found.laws else ""
     n = int(sums(shown, {"n": 1})["n"].min())
     low, high = wilson(n // 2, n)
@@ -64,6 +71,7 @@ def _counts(runs: pd.DataFrame, column: str, hidden: int) -> NDArray[np.int64]:
 def _ticks(ax: Axes, last: int) -> None:
     """Numbers of units up to the last, so few of them written that there is room."""
     ax.set_xticks(range(0, last + 1, max(1, -(-last // 11))))
+    ax.tick_params("x", rotation=0)
 
 
 def need_units_that_die(found: Findings) -> None:
@@ -71,23 +79,24 @@ def need_units_that_die(found: Findings) -> None:
     style.need(can_die(found.summary).all(), "only units that can be dead are counted, and this study has others")
 
 
-def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
-    """Draw the shares of dead units at the start, once for inits that start alike; returns the names of the inits."""
+def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> tuple[dict[str, style.Look], int]:
+    """Draw the shares of dead units at the start, once for inits that start alike; returns how these look, and n."""
     hidden, groups = int(part["hidden"].iloc[0]), dict[tuple[int, ...], list[Any]]()
     for init, mine in layout.by_value(part, "init"):
         groups.setdefault(tuple(_counts(mine, "dead_init", hidden).tolist()), []).append(init)
-    width, look = 0.8 / len(groups), layout.looks_of(found, "init")
+    width, look, bars = 0.8 / len(groups), layout.looks_of(found, "init"), {}
     for i, (counts, who) in enumerate(groups.items()):
         rates = Rate.of_all(counts, sum(counts))
         x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
-        ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]]["color"], alpha=0.35)
-        shapes.error_bars(ax, x, rates, look[who[0]], (f"{n} dead" for n in range(hidden + 1)), line=False)
+        bar: style.Look = {"facecolor": look[who[0]]["color"], "alpha": 0.35}
+        bars[words.listed([value_text("init", init) for init in who])] = bar
+        ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, **bar)
+        shapes.error_bars(ax, x, rates, style.mark(look[who[0]]), (f"{n} dead" for n in range(hidden + 1)))
         law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)
         if law is not None:
             ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
     _ticks(ax, hidden)
-    names = [" and ".join(value_text("init", init) for init in who) for who in groups.values()]
-    return f"{' | '.join(names)}, n = {max(map(sum, groups)):,}"
+    return bars, max(map(sum, groups))
 
 
 def describe_dead_units(found: Findings) -> str:
@@ -113,39 +122,39 @@ register(Plot(
 
 def stuck_by_live_units(found: Findings) -> Figure:
     """Share of runs that are not solved against the number of units alive at the start, with Wilson intervals."""
-    field = layout.line_field(found.fields)
+    field, trials = layout.line_field(found.fields), live_trials(found)
+    drawn = trials[trials.groupby("condition", observed=True)["often"].transform("any").to_numpy(bool)]
     return shapes.lines(
-        found, live_trials(found), field, _line, _live_axis, count=lambda rows: layout.runs_a_line(rows, field),
+        found, drawn, field, _line, _live_axis, count=lambda rows: layout.runs_a_line(rows, field),
         label="not solved, %", notes=[f"Points of fewer than {FEWEST} runs are left out."],
     )  # fmt: skip
 
 
 def live_trials(found: Findings) -> pd.DataFrame:
-    """The trials with `live` (units alive at the start) and `failed`, how many are not solved, for whatever reason."""
+    """The trials with `live` (units alive at the start), `failed` (how many end unsolved), and `often` (many do so)."""
     need_units_that_die(found)
     alive = "every unit of every run is alive at the start, so there is nothing to set side by side"
     style.need(found.trials["dead_init"].any(), alive)
     failed = found.trials["count"].where(found.trials["outcome"] != "solved", 0)
     trials = found.trials.assign(live=found.trials["hidden"] - found.trials["dead_init"], failed=failed)
-    most = trials.groupby(["condition", "live"], observed=True)["count"].sum().max()
-    style.need(most >= FEWEST, f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
-    return trials
+    often = trials.groupby(["condition", "live"], observed=True)["count"].transform("sum") >= FEWEST
+    style.need(often.any(), f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
+    return trials.assign(often=often)
 
 
 def _live_axis(ax: Axes, rows: pd.DataFrame) -> None:
     _ticks(ax, int(rows["live"].max()))
     ax.set_xlabel("units alive at the start")
-    ax.margins(x=0.04)
+    ax.margins(x=0.04 if np.ptp(rows.loc[rows["often"], "live"]) else 2)  # lines at one number stay close together
 
 
-def _line(ax: Axes, part: pd.DataFrame, look: style.Look, beside: float) -> float | None:
-    """Draw a line; returns the height at which it ends, None where too few runs have as many live units."""
-    table = part.groupby("live")[["failed", "count"]].sum()
-    table = table[table["count"] >= FEWEST]
+def _line(ax: Axes, part: pd.DataFrame, look: style.Look, beside: float) -> shapes.End:
+    """Draw a line; returns where it ends."""
+    table = part[part["often"].to_numpy(bool)].groupby("live")[["failed", "count"]].sum()
     rates = Rate.of_all(table["failed"], table["count"])
     told = (f"not solved of {live} alive" for live in table.index)
     shapes.error_bars(ax, table.index + 0.07 * beside, rates, look, told)
-    return 100 * rates[-1].rate if rates else None
+    return table.index[-1], 100 * rates[-1].rate
 
 
 def describe_live_units(found: Findings) -> str:

@@ -33,14 +33,14 @@ def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
     ax.xaxis.minorticks_off()
 
 
-def _step(ax: Axes, part: pd.DataFrame, look: style.Look, _beside: float) -> float:
+def _step(ax: Axes, part: pd.DataFrame, look: style.Look, _beside: float) -> shapes.End:
     epochs = int(part["epochs"].iloc[0])
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
     told = unsolved_after(x, part["solved_epoch"].astype("float64"), part["count"])
     share, low, high = (100 * each for each in told)
     ax.fill_between(x, low, high, step="post", color=look["color"], alpha=0.2, linewidth=0)
     ax.step(x, share, where="post", color=look["color"], linestyle=look["linestyle"])
-    return float(share[-1])
+    return epochs, float(share[-1])
 
 
 def describe(found: Findings) -> str:

@@ -14,14 +14,14 @@ def success_rate(found: Findings) -> Figure:
     series = next((name for name in ("init", *NAMING, *found.fields) if name in {*found.fields} - {field}), None)
     names, where = [name for name in (series, field) if name], layout.places(field, found.summary)
 
-    def draw(ax: Axes, part: pd.DataFrame, look: style.Look, beside: float) -> float:
+    def draw(ax: Axes, part: pd.DataFrame, look: style.Look, beside: float) -> shapes.End:
         part = part.sort_values(field, na_position="first")
         rates = Rate.of_all(part["solved"], part["n"])
         apart = 0 if is_number(field) else 0.06 * beside
         x = [(where[each] if each in where else where[None]) + apart for each in part[field]]
         told = (words.condition(row, names) for _, row in part.iterrows())
-        shapes.error_bars(ax, x, rates, look, told, is_number(field))
-        return 100 * rates[-1].rate
+        shapes.error_bars(ax, x, rates, look, told)
+        return x[-1] - apart, 100 * rates[-1].rate
 
     return shapes.lines(
         found, found.summary, series, draw, lambda ax, rows: layout.place(ax, field, rows), axis=field, most=6,
