@@ -52,7 +52,7 @@ def register(plot: Plot) -> None:
     @wraps(plot.draw)
     def drawn(found: Findings) -> Figure:
         figure = plot.draw(found)
-        footnote(figure, setting(found), figure.get_supxlabel())
+        footnote(figure, setting(found, plot.section == "freed"), figure.get_supxlabel())
         return figure
 
     PLOTS.append(plot._replace(draw=drawn))

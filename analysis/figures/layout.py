@@ -181,11 +181,12 @@ def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
     return f"95 % Wilson intervals reach at most {half:.1f} points to either side of their middle."
 
 
-def setting(found: Findings) -> str:
-    """The study of a figure, and what all its runs share: 'Study article: XOR, 10,000 epochs.'."""
+def setting(found: Findings, rescued: bool) -> str:
+    """The study of a figure, and what all its runs share, `rescued` or not: 'Study article: XOR, 10,000 epochs.'."""
     at, usual = found.nearest, conditions.defaults()
+    always = (*ALWAYS, *([] if rescued else conditions.swept(found.every_summary)))  # others may have been rescued
     shared = [name for name in FIELDS if name not in found.fields]
-    told = [name for name in shared if name in ALWAYS or not conditions.same(at[name], usual[name])]
+    told = [name for name in shared if name in always or not conditions.same(at[name], usual[name])]
     return f"Study {found.manifest['study']}{f': {words.condition(at, told)}' if told else ''}."
 
 

@@ -26,8 +26,9 @@ def freed_by_rescue(found: Findings) -> Figure:
     for title, part in panels:
         rates = {value: own.set_index("intervention")["rate"].to_dict() for value, own in layout.by_value(part, field)}
         rows = [[shapes.percent(rates.get(each, {}).get(what), name) for each in look] for what, name in names.items()]
-        n = ", ".join(f"{max(rate.n for rate in each.values()):,}" for each in rates.values())
-        parts.append((", ".join(filter(None, [title, f"n = {n} stuck runs"])), [*names.values()], rows))
+        most = {value: max(rate.n for rate in each.values()) for value, each in rates.items()}
+        n = ", ".join(f"{phrase(field, value) if field else ''} n = {each:,}".strip() for value, each in most.items())
+        parts.append((": ".join(filter(None, [title, f"{n} stuck runs"])), [*names.values()], rows))
     called = {phrase(field, value) if field else "": each for value, each in look.items()}
     figure, _ = shapes.forests(parts, called, "freed of the stuck runs, %", percent_to=103)
     layout.footnote(figure, note, more)
