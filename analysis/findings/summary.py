@@ -85,7 +85,7 @@ def resting(summary: pd.DataFrame) -> pd.DataFrame:
     """The rows of a summary whose stuck runs have certificates: `n` counts those, `lowest` minima, at infinity too."""
     n = summary[[*KINDS]].sum(axis=1)
     table = summary.assign(n=n)[(n > 0).to_numpy(bool)].astype(dict.fromkeys(["n", *KINDS], int))
-    return table.assign(lowest=table["minimum"] + table["infinity"], **_shares("minimum", table["minimum"], table["n"]))
+    return table.assign(lowest=table["minimum"] + table["infinity"])
 
 
 def pool(trials: pd.DataFrame, chosen: pd.Series) -> Rate:
@@ -136,11 +136,7 @@ def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
     """The summary in lines that fit the terminal: a condition a line, or more at need; of many some, evenly spread."""
-    fields = swept(summary)
-    rows = summary.iloc[few(range(len(summary)), MOST_LINES)].to_dict("records")
-    shown = stuck_outcomes(summary)
-    heads = ["n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in shown), "other", "dead", "epochs"]
-    numbers = [_numbers(row, shown) for row in rows]
+    fields, (rows, heads, numbers) = swept(summary), _columns(summary)
     cells = [[*(_value(row[name]) for name in fields), *told] for row, told in zip(rows, numbers, strict=True)]
     upwards = [*(name.split("_")[::-1] for name in fields), *([head] for head in heads)]
     lines = _aligned([*[*itertools.zip_longest(*upwards, fillvalue="")][::-1], *cells])
@@ -149,6 +145,14 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
     common = usual(summary, fields)
     above = wrapped(f"unless a condition says otherwise: {_label(common, fields)}", rest="  ")
     return [*above, "", *_labelled(rows, common, _aligned([heads, *numbers]))]
+
+
+def _columns(summary: pd.DataFrame) -> tuple[list[Any], list[str], list[list[str]]]:
+    """The conditions that are shown, the heads of the columns in which something is counted, and their numbers."""
+    rows, shown = summary.iloc[few(range(len(summary)), MOST_LINES)].to_dict("records"), stuck_outcomes(summary)
+    heads = ["n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in shown), "other", "dead", "epochs"]
+    heads, *numbers = words.filled([heads, *(_numbers(row, shown) for row in rows)], 2)
+    return rows, heads, numbers
 
 
 def _label(values: Any, fields: Sequence[str]) -> str:
@@ -194,10 +198,12 @@ def _value(value: Any) -> str:
 
 def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
     """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pool`)."""
-    traps = {name.removeprefix("stuck_"): trap_levels(summary, name) for name in stuck_outcomes(summary)}
-    levels = ", ".join(f"{name} (at {level})" if level else name for name, level in traps.items())
-    ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
-    legend = [*wrapped(ended), "dead: mean units dead at start > at end; epochs: median to solve, of the solved"]
+    means = {"dead": "mean units dead at start > at end", "epochs": "median to solve, of the solved"}
+    _, (_, _, *heads), _ = _columns(summary)
+    levels = {name: trap_levels(summary, f"stuck_{name}") for name in heads if name not in means}
+    ends = ", ".join(f"{name} (at {level})" if level else name for name, level in levels.items())
+    legend = ["solved: % with 95 % Wilson interval", *([f"{ends}: % that ended there"] if ends else [])]
+    legend = wrapped("; ".join([*legend, *(f"{name}: {means[name]}" for name in heads if name in means)]))
     part = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
     head = part if len(summary) > MOST_LINES else []
     print("", *head, *table_lines(summary), "", *legend, *_together(trials), sep="\n", flush=True)

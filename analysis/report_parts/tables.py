@@ -1,6 +1,5 @@
 """The report's tables: numbers as readers see them, every rate with its n and interval."""
 
-import itertools
 import shlex
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
@@ -58,13 +57,9 @@ class Table(NamedTuple):
 
     def without_zeros(self) -> Self:
         """Without the columns in which nothing is counted; the note says which they were."""
-        columns = [{cell.partition(" (")[0] for cell in column} for column in zip(*self.rows, strict=True)]
-        kept = [i < self.kept or not column <= {NONE, "0", "0.0"} for i, column in enumerate(columns)]
-        if all(kept):
-            return self
-        names = "; ".join(head for head, keep in zip(self.heads, kept, strict=True) if not keep)
-        note = f"{self.note} Left out, since they would be empty: {names}."
-        heads, *rows = ([*itertools.compress(cells, kept)] for cells in (self.heads, *self.rows))
+        heads, *rows = words.filled([self.heads, *self.rows], self.kept)
+        names = "; ".join(head for head in self.heads if head not in heads)
+        note = f"{self.note} Left out, since they would be empty: {names}." if names else self.note
         return self._replace(note=note, heads=heads, rows=rows)
 
 
@@ -280,7 +275,5 @@ def provenance_tables(manifest: Mapping[str, Any]) -> list[Table]:
 
 def _flat(run: Mapping[str, Any]) -> dict[str, str]:
     """What the manifest tells of a run, by name: what is nested by both names, lists as command lines."""
-    flat: dict[str, Any] = {}
-    for key, value in run.items():
-        flat |= {f"{key}: {inner}": what for inner, what in value.items()} if isinstance(value, dict) else {key: value}
-    return {key: shlex.join(map(str, each)) if isinstance(each, list) else str(each) for key, each in flat.items()}
+    flat = pd.json_normalize(dict(run), sep=": ").to_dict("records")[0]
+    return {str(key): shlex.join(map(str, each)) if isinstance(each, list) else str(each) for key, each in flat.items()}

@@ -47,6 +47,14 @@ def bare(value: Rate) -> str:
     return "\N{EM DASH}" if math.isnan(value.rate) else short(value).replace("\N{NO-BREAK SPACE}%", "")
 
 
+def filled(table: Sequence[Sequence[str]], kept: int) -> list[list[str]]:
+    """The first columns of a table, heads on top, and of the others those in which something is counted."""
+    columns = [*zip(*table, strict=True)]
+    empty = [{cell.partition(" (")[0] for cell in cells} <= {"\N{EM DASH}", "-", "0", "0.0"} for _, *cells in columns]
+    some = [column for i, column in enumerate(columns) if i < kept or not empty[i]]
+    return [[*row] for row in zip(*some, strict=True)]
+
+
 def plain(text: str) -> str:
     """A text in letters that every terminal has."""
     return text.replace(IS, "=").replace("\N{NO-BREAK SPACE}", " ").replace(MINUS, "-").replace(DASH, "-")
