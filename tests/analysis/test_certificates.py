@@ -13,7 +13,6 @@ from analysis import figures, report
 from analysis.data.reading import KINDS, load
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import wilson
 from analysis.findings.summary import certificates, print_summary, resting
 from analysis.report_parts import sections
 from analysis.report_parts.drawing import draw
@@ -43,7 +42,6 @@ def test_kinds_are_counted_for_each_condition(certified: Path) -> None:
     assert list(found.index) == ["uniform4", "he4", "uniform10"], "conditions with stuck runs"
     assert found[[*KINDS]].to_numpy().tolist() == [[7, 0, 2, 8, 0, 1], [0, 0, 0, 10, 0, 0], [1, 0, 0, 0, 0, 0]]
     assert found.loc["uniform4", "n"] == 18
-    assert found.loc["uniform4", "minimum_low"] == pytest.approx(float(wilson(7, 18)[0]))
 
 
 def test_kinds_are_counted_for_each_level(certified: Path) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+from harness import rewrite
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
@@ -25,6 +27,7 @@ from analysis.figures.layout import named_parts, thin
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, looks, on_phone, save, svg
 from analysis.findings.findings import Findings
+from analysis.findings.statistics import wilson
 from analysis.report_parts import drawing
 from analysis.text.answers import answer
 
@@ -301,6 +304,73 @@ def test_no_part_of_the_axis_of_losses_stands_empty(handmade: Path, curve: list[
         assert any(low <= y <= high for line in ax.get_lines() for y in line.get_ydata())
 
 
+@pytest.mark.parametrize("curve", [[1.0, 8.0, 20.0], [0.7, 900.0, 1e30], [1e5, 1e5, 1e5, 1e5], [2e4], [1e-3, 1e9]])
+def test_every_loss_lies_within_an_axis(handmade: Path, curve: list[float]) -> None:
+    """What was above 6 was cut off without a word, and a plateau far above drew the axis out until no trap was seen."""
+    lost = exemplar("unclear", curve=[*curve, *[None] * (5 - len(curve))], final_loss=curve[-1])
+    figure = BY_NAME["loss_curves"].draw(data_of(handmade, exemplar("stuck_1/4"), lost))
+    traps = figure.axes[-1 - (min(curve) < 0.1)]
+    assert [text.get_text() for text in traps.texts] == ["stuck at 1/4"]
+    assert traps.get_ylim()[1] <= 30
+    mine = [(line, ax.get_ylim()) for ax in figure.axes for line in ax.lines if line.get_label().startswith("unclear")]
+    for loss in curve:
+        assert any(low <= loss <= high for _, (low, high) in mine)
+    assert any(line.get_markevery() for line, _ in mine), "a run of one loss has no line, but a mark"
+    assert not faults(figure)
+
+
+def test_no_colour_is_of_an_output_that_there_cannot_be(handmade: Path) -> None:
+    """The colours of a sigmoid output went from -0.5 to 1.5."""
+    for highest, limits in ((1.0, (0.0, 1.0)), (0.8, (0.0, 1.0)), (1.2, (-0.2, 1.2)), (9.0, (-0.5, 1.5))):
+        surface = {"x1": [-0.3, 1.3], "x2": [-0.3, 1.3], "y": [[0.0, highest], [highest, 0.0]]}
+        figure = BY_NAME["functions"].draw(data_of(handmade, exemplar("solved", surface=surface)))
+        assert figure.axes[0].images[0].get_clim() == pytest.approx(limits)
+        assert texts(figure).count("9.00") == 0
+    far = exemplar("unclear", predictions=[160026.62, -160026.62, 0.0, -0.001])
+    figure = BY_NAME["functions"].draw(data_of(handmade, far))
+    assert {"00: 1.6e+05", "01: \N{MINUS SIGN}1.6e+05", "11: 0.00"} < {*texts(figure).splitlines()}
+
+
+def test_groups_of_merged_rows_are_told_apart_and_no_init_is_dropped_unsaid(make) -> None:
+    inits = ("uniform", "he", "lecun", "xavier", "torch")
+    folder = make({init: ({"init": init, "loss": "mse"}, ["stuck_1/4"] * 2) for init in inits})
+    rewrite(pd.read_parquet(folder / "trials.parquet").assign(merged="1=2 3=5=6"), folder)
+    found = Findings.of(folder)
+    figure = BY_NAME["merged_rows"].draw(found)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["1 = 2 and 3 = 5 = 6"]
+    assert "Only a part is shown: initialization" in figure.get_supxlabel()
+    assert "1=2 and 3=5=6 in 100.0" in BY_NAME["merged_rows"].describe(found)
+
+
+def test_a_label_stands_where_a_line_ends(make) -> None:
+    """Lines of narrow networks end early, and those of few runs are not drawn: both had labels at the right."""
+    spec = {h: ({"hidden": h}, ["solved", "stuck_1/4"] * (8 if h < 9 else 3)) for h in (3, 4, 9)}
+    figure = BY_NAME["stuck_by_live_units"].draw(Findings.of(make({str(h): each for h, each in spec.items()})))
+    (ax,), (legend,) = figure.axes, figure.legends
+    assert [plain(text.get_text()) for text in legend.get_texts()] == ["3 units", "4 units"]
+    assert not ax.texts
+    assert "n = 16 per line" in ax.get_title(loc="left")
+
+
+def test_names_along_an_axis_are_joined_by_no_line_in_a_label_either(make) -> None:
+    both = [(loss, init) for loss in ("half_sse", "mse") for init in ("uniform", "he")]
+    spec = {loss + init: ({"loss": loss, "init": init}, ["solved", "stuck_1/4"]) for loss, init in both}
+    figure = BY_NAME["success_rate"].draw(Findings.of(make(spec)))
+    assert {line.get_linestyle() for line in figure.axes[0].lines} == {"None"}
+
+
+def test_starts_that_differ_have_their_colours_in_the_legend_and_their_names_have_room(make) -> None:
+    names = {"uniform": 9, "he": 9, "normal(mean=0.0, std=sqrt(2 / fan_in))": 8}
+    spec = {
+        f"{init}{h}": ({"init": init, "hidden": h}, ["solved"] * n) for init, n in names.items() for h in (2, 4, 8, 9)
+    }
+    figure = BY_NAME["dead_units"].draw(Findings.of(make(spec)))
+    first, second, third = (text.get_text() for text in figure.legends[0].get_texts())
+    assert (first, third) == ("U(\N{MINUS SIGN}1, 1) and He", "solved")
+    assert second.startswith("normal(")
+    assert not faults(figure)
+
+
 def test_what_is_left_out_of_a_figure_is_said(make) -> None:
     folder = make({str(h): ({"hidden": h}, ["solved"] * 3) for h in range(2, 12)})
     shown, note = thin(load(folder), ["hidden"], 4)
@@ -320,6 +390,11 @@ def test_bars_of_resting_points_are_the_certificates_shares(data: Findings) -> N
     heights = [[bar.get_height() for bar in ax.patches] for ax in (by_title["U(\N{MINUS SIGN}1, 1)"], by_title["He"])]
     assert heights[0] == pytest.approx([100 * 6 / 18, 0, 100 * 12 / 18, 0, 0, 100])  # no saddle among them
     assert heights[1] == pytest.approx([10, 90])
+    ends = [[100 * float(end) for end in wilson(*lowest)] for lowest in ((6, 18), (1, 1), (1, 10))]
+    drawn = [
+        segment[:, 1] for ax in by_title.values() for bars in ax.collections[::2] for segment in bars.get_segments()
+    ]
+    assert np.allclose(drawn, ends), "of the lowest share of each bar; one without minima had the interval of minima"
     assert "n = 18" in texts(figure)
     assert "n = 1" in texts(figure)
     assert "in 1 of the study's conditions" in texts(figure)
@@ -513,6 +588,10 @@ def test_traps_carry_their_level_where_it_is_not_their_name(make) -> None:
         written = texts(BY_NAME[name].draw(Findings.of(folder)))
         assert "stuck at 1/4 (0.125)" in written, name
         assert "stuck at 1/3 (0.1667)" in written, name
+    trials = pd.read_parquet(folder / "trials.parquet")
+    rewrite(trials.assign(loss=trials["loss"].astype("str").where(trials["hidden"] == 4, "half_sse")), folder)
+    for name in ("merged_rows", "dead_units"):
+        assert "0.125" not in texts(BY_NAME[name].draw(Findings.of(folder))), f"all runs of {name} have the other loss"
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)

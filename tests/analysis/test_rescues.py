@@ -75,7 +75,11 @@ def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds
     (ax,) = figure.axes
     names = [value_text("rescue", name) for name in ("nothing", "redraw_dead", "redraw_alive", "leaky")]
     assert [label.get_text() for label in ax.get_yticklabels()] == names
-    assert "n = 32, 32 stuck runs" in ax.get_title(loc="left")
+    title = ax.get_title(loc="left").replace("\N{NO-BREAK SPACE}", " ")
+    assert title == "lr 0.1 n = 32, lr 0.2 n = 32 stuck runs"
+    others = next(plot for plot in PLOTS if plot.name == "composition").draw(Findings.of(rescued))
+    assert "left alone" in others.get_supxlabel(), "of 160 runs it shows 80, and did not say so"
+    assert "left alone" not in figure.get_supxlabel()
     shown = {}
     marks = [line for line in ax.lines if len(line.get_xdata())]
     for line, bars in zip(marks, ax.collections, strict=True):

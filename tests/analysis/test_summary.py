@@ -54,6 +54,16 @@ def test_numbers_stand_below_their_heads(make) -> None:
     assert [line.split()[-1] for line in (heads, *rest)] == ["epochs", "102", "-"]
 
 
+def test_a_column_in_which_nothing_is_counted_is_left_out(make, capsys) -> None:
+    """Units of tanh cannot die, and their column held dashes alone."""
+    smooth = Findings.of(make({"a": (SMOOTH, ["solved"] * 3 + ["unsettled"]), "b": ({**SMOOTH, "lr": 1}, ["solved"])}))
+    heads, *_ = lines(smooth.folder)
+    assert heads.split() == ["lr", "n", "solved", "%", "95", "%", "CI", "other", "epochs"]
+    print_summary(smooth.every_summary, smooth.rows)
+    told = "solved: % with 95 % Wilson interval; other: % that ended there; epochs: median to solve, of the solved"
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
 def test_every_stuck_run_counts_where_levels_differ(make) -> None:
     folder = make({
         "a": ({"loss": "mse"}, ["solved", "stuck"]), "b": ({}, ["solved", "stuck_1/4", "stuck_1/3", "unsettled"]),
