@@ -34,11 +34,9 @@ def ended(run: Any) -> str:
     return f"{text} ({run['final_loss']:.4g})" if trap and abs(Fraction(trap) - run["final_loss"]) > 1e-3 else text
 
 
-def prediction(value: Any) -> str:
+def prediction(value: float) -> str:
     """A prediction, with a minus sign where it is one: '\N{MINUS SIGN}0.31', '0.00', '1.6e+05'."""
-    return (
-        "not finite" if value is None else f"{value:{'.2g' if abs(value) > 1e4 else 'z.2f'}}".replace("-", words.MINUS)
-    )
+    return f"{value:{'.2g' if abs(value) > 1e4 else 'z.2f'}}".replace("-", words.MINUS)
 
 
 def need(exemplars: pd.DataFrame) -> None:
@@ -82,12 +80,11 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
 def _ranges(exemplars: pd.DataFrame) -> list[tuple[float, float]]:
     """The losses from which and to which the panels go, the highest first: every loss lies in one of them."""
     every = [max(value, LOWEST) for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
-    lowest, highest = min(every), max(every)
-    levels = [0.5, *exemplars.loc[is_stuck(exemplars), "final_loss"]]
-    bottom, top = BREAK * max(1, min(levels[1:], default=0)), min(max(1.3 * highest, 1.0), 2 * MOST * max(levels))
-    far = [(max(top, lowest / 1.6), 1.3 * highest)] if highest > top else []
-    plateaus = [(max(bottom, lowest / 1.6), top)] if lowest < top and highest >= bottom else []
-    return [*far, *plateaus, *([(lowest / 1.3, min(1.2 * highest, bottom))] if lowest < bottom else [])]
+    lowest, highest, levels = min(every), max(every), exemplars.loc[is_stuck(exemplars), "final_loss"]
+    bottom, top = BREAK * max(1, min(levels, default=0)), MOST * max(1, 2 * max(levels, default=0))
+    ends = ((top, math.inf), (bottom, top), (0, bottom))
+    inside = (each for each in ends if lowest < each[1] and highest >= each[0])
+    return [(max(low, lowest / 1.3), min(high, 1.3 * highest)) for low, high in inside]
 
 
 def _loss_axis(ax: Axes, low: float, high: float) -> None:
@@ -169,12 +166,12 @@ def functions(exemplars: pd.DataFrame) -> Figure:
 
 
 def function_exemplars(exemplars: pd.DataFrame) -> pd.DataFrame:
-    """The runs whose function can be shown: two inputs, finite outputs."""
+    """The runs whose function can be shown: two inputs, finite outputs and loss."""
     need(exemplars)
     two = exemplars[[[len({*each}) > 1 for each in zip(*x, strict=True)] == [True] * 2 for x in exemplars["inputs"]]]
     style.need(len(two), "the task does not have two inputs that vary, so there is no square to draw its function over")
-    shown = two[[isinstance(surface, dict) for surface in two["surface"]]]
-    style.need(len(shown), "no run has finite weights")
+    shown = two[[isinstance(each["surface"], dict) and None not in each["predictions"] for _, each in two.iterrows()]]
+    style.need(len(shown), "every run that could be shown diverged")
     return shown
 
 
@@ -201,7 +198,7 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
         ax.annotate(
             f"{row}: {prediction(y)}", tuple(x), (0, 8 if side == "bottom" else -8),
             textcoords="offset points", ha="center", va=side, fontsize=8, zorder=5,
-            fontweight="bold" if y is None or abs(y - target) > wrong else "normal",
+            fontweight="bold" if abs(y - target) > wrong else "normal",
             bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.2},
         )  # fmt: skip
     for axis, values in zip((ax.xaxis, ax.yaxis), zip(*run["inputs"], strict=True), strict=True):

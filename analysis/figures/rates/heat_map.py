@@ -18,11 +18,9 @@ MOST_PANELS = 4
 def landscape_fields(found: Findings) -> tuple[str, str]:
     """The numbers across and up; NotApplicable where not two of them are swept finely."""
     fine = [name for name in found.fields if is_number(name) and found.summary[name].nunique() >= FINE]
-    across = next((name for name in ("lr", *fine) if name in fine), None)
-    up = next((name for name in ("scale", *fine) if name in fine and name != across), None)
-    if across is None or up is None:
-        raise style.NotApplicable(f"a landscape needs two numbers that take {FINE} values or more each")
-    return across, up
+    style.need(len(fine) > 1, f"a landscape needs two numbers that take {FINE} values or more each")
+    across = "lr" if "lr" in fine else fine[0]
+    return across, next(name for name in ("scale", *fine) if name in fine and name != across)
 
 
 def landscape(found: Findings) -> Figure:
