@@ -145,10 +145,18 @@ def place(ax: Axes, field: str, summary: pd.DataFrame, which: str = "x") -> None
     if log and len(found) > MOST_TICKS:  # 0.003, 0.01, 0.03
         ticks = LogLocator(subs=(1, 3)).tick_values(found[0], found[-1])
         marked = [float(f"{tick:.0e}") for tick in ticks if found[0] * 0.999 <= tick <= found[-1] * 1.001]
+    while which == "x" and is_number(field) and not has_room(ax, [value_text(field, value) for value in marked]):
+        marked = marked[::2]
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
     crowded = len(texts) > 2 and max(map(len, texts)) > 10 and not is_number(field)
     axis.set_ticks([where.get(value, value) for value in marked], texts, rotation=30 if crowded else 0)
     axis.minorticks_off()
+
+
+def has_room(ax: Axes, texts: Sequence[str]) -> bool:
+    """Whether texts side by side have room below a panel."""
+    spec = ax.get_subplotspec()
+    return spec is None or len(texts) * (max(map(len, texts)) + 1) <= letters(spec.get_gridspec().ncols, 11)
 
 
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:

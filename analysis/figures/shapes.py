@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from analysis.data.conditions import FIELDS, is_number, phrase
-from analysis.figures.layout import by_value, footnote, looks_of, rest_of, small_multiples, thin
+from analysis.figures.layout import by_value, footnote, has_room, looks_of, rest_of, small_multiples, thin
 from analysis.figures.style import Look, Looks, letters, mark, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
@@ -183,7 +183,8 @@ def stack(
         bottom += share
     long, beside = max(map(len, labels), default=0) > 10, max(4 - len(labels), 0) / 2
     slanted: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    ax.set_xticks(x, labels, **({"rotation": 90} if len(labels) > 12 else slanted))
+    crowded = len(labels) > 12 or (not long and not has_room(ax, labels))
+    ax.set_xticks(x, labels, **({"rotation": 90} if crowded else slanted))
     ax.set_xlim(-0.55 - beside, len(labels) - 0.45 + beside)
 
 

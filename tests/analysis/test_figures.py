@@ -530,6 +530,18 @@ def test_nothing_is_clipped_or_covered(study, make) -> None:
         assert not faults(figure), (plot.name, where.__name__)
 
 
+@pytest.mark.parametrize("name", ["composition", "success_rate"])
+def test_numbers_along_an_axis_have_room(name: str, make) -> None:
+    """Ten learning rates of a log scale lay on each other in panels of half and of a third of the width."""
+    rates = np.geomspace(0.001, 1, 10).round(5).tolist()
+    spec = {f"{h}-{lr}": ({"hidden": h, "lr": lr}, ["solved", "stuck_1/4"]) for h in range(2, 7) for lr in rates}
+    spec |= {f"{key}he": ({**fields, "init": "he"}, ends) for key, (fields, ends) in spec.items()}
+    found = Findings.of(make(spec))
+    for where in (nullcontext, on_phone):
+        with where():
+            assert not faults(BY_NAME[name].draw(found))
+
+
 def faults(figure: Figure) -> list[str]:
     """Texts that reach beyond the page, and pairs that lie on each other."""
     with mpl.rc_context(STYLE):
