@@ -1,13 +1,14 @@
 """Result folders made by hand, with counts that are known."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from browser import Browser
 from harness import once, rewrite, write_tables
 
 from analysis.data.conditions import learn
@@ -184,6 +185,14 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return folder
 
     return once(tmp_path_factory, "handmade", made)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser of all tests that look at pages."""
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class Browser:
         os.close(to_browser)
         os.close(from_browser)
         self._out, self._in = os.fdopen(ours_out, "wb", 0), os.fdopen(ours_in, "rb")
-        self._session, self._last, self._left = "", 0, b""
+        self._session, self._last, self._left, self._loaded = "", 0, b"", 0
         self.events: list[dict[str, Any]] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -73,11 +73,15 @@ class Browser:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
+    def load(self, page: Path, address: str = "", ready: str = "true") -> None:
+        """Load a page afresh, and wait until it is there and ready; a number in its address makes it another page."""
+        self._loaded += 1
+        self.call("Page.navigate", url=f"{page.as_uri()}?{self._loaded}{address}")
+        self.wait(f"location.search === '?{self._loaded}' && document.readyState === 'complete' && {ready}")
+
     def visit(self, page: Path, address: str = "") -> None:
-        """Load a page afresh, and wait until it has trained."""
-        self.call("Page.navigate", url="about:blank")
-        self.call("Page.navigate", url=page.as_uri() + address)
-        self.wait("document.readyState === 'complete' && document.getElementById('result')?.dataset.outcome")
+        """Load the explorer, and wait until it has trained."""
+        self.load(page, address, "document.getElementById('result')?.dataset.outcome")
 
     def wait(self, condition: str, seconds: float = 90) -> None:
         """Wait until an expression is true."""
@@ -127,10 +131,11 @@ class Browser:
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def complaints(self) -> list[str]:
-        """Errors and messages of the console, and requests for anything but the page."""
+        """Errors and messages of the console, and requests for anything but the page, since this was last asked."""
         self.run("0")
         found = []
-        for event in self.events:
+        while self.events:
+            event = self.events.pop(0)
             method, parameters = event.get("method"), event.get("params", {})
             if method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
                 found.append(json.dumps(parameters)[:500])

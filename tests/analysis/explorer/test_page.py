@@ -43,13 +43,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = Browser(tmp_path_factory.mktemp("profile"))
-    browser.size(1400, 1000)
-    yield browser
-    complaints = browser.complaints()
-    browser.close()
-    assert complaints == []
+def browser(chromium: Browser) -> Iterator[Browser]:
+    chromium.size(1400, 1000)
+    yield chromium
+    assert chromium.complaints() == []
 
 
 def result(browser: Browser) -> dict[str, str]:
