@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 AXE = HERE.parents[2] / ".axe/node_modules/axe-core/axe.min.js"
 WIDTHS = (360, 800, 1400, 2560)
 STUCK = "#hidden=4&init=he&lr=0.1&seed=8"
+QUICK = f"{STUCK}&epochs=200"  # for controls; what is stuck has others searched for what frees them
 FROZEN = 6  # a seed that is stuck with frozen parameters
 HE = next(init for init in shipped("init", Init) if init.name == "he")
 
@@ -246,7 +247,7 @@ def test_it_plays_steps_rewinds_and_scrubs_by_mouse(page: Path, browser: Browser
 
 
 def test_it_plays_steps_and_draws_again_by_keyboard(page: Path, browser: Browser) -> None:
-    browser.visit(page, STUCK)
+    browser.visit(page, QUICK)
     browser.run("document.activeElement.blur()")
     browser.key("Home")
     assert epoch(browser) == 0
@@ -259,7 +260,7 @@ def test_it_plays_steps_and_draws_again_by_keyboard(page: Path, browser: Browser
     browser.key(" ")
     assert browser.run("state.playing") is False
     browser.key("End")
-    assert epoch(browser) == 10000
+    assert epoch(browser) == 200
     browser.key("n")
     assert "seed=9" in browser.run("location.hash")
 
@@ -277,7 +278,7 @@ def test_little_moves_where_that_is_wanted(page: Path, browser: Browser) -> None
 
 
 def test_every_control_is_reached_by_keyboard(page: Path, browser: Browser) -> None:
-    browser.visit(page, STUCK)
+    browser.visit(page, QUICK)
     browser.run("document.getElementById('more').open = true; document.activeElement.blur()")
     wanted = browser.run(
         "[...document.querySelectorAll('button, input, select, summary')]"
@@ -297,14 +298,14 @@ def test_every_control_is_reached_by_keyboard(page: Path, browser: Browser) -> N
         ("seed", "123"),
         ("hidden", "10"),
         ("lr", "0.2"),
-        ("epochs", "500"),
+        ("epochs", "300"),
         ("scale", "0.5"),
         ("batch_size", "2"),
         ("recycle_every", "100"),
     ],
 )
 def test_a_number_is_typed(page: Path, browser: Browser, name: str, value: str) -> None:
-    browser.visit(page, STUCK)
+    browser.visit(page, QUICK)
     browser.run(f"document.getElementById('more').open = true; document.forms.settings.elements['{name}'].focus()")
     browser.type(value)
     browser.key("Enter")
@@ -319,7 +320,7 @@ def test_a_number_is_typed(page: Path, browser: Browser, name: str, value: str) 
      ("output", "sigmoid")],
 )  # fmt: skip
 def test_an_entry_is_chosen(page: Path, browser: Browser, name: str, value: str) -> None:
-    browser.visit(page, STUCK)
+    browser.visit(page, QUICK)
     before = result(browser)["weights"]
     browser.run(
         f"(e => {{ e.value = '{value}'; e.dispatchEvent(new Event('change', {{bubbles: true}})); }})"
@@ -331,20 +332,20 @@ def test_an_entry_is_chosen(page: Path, browser: Browser, name: str, value: str)
 
 
 def test_a_weight_is_edited_and_undone(page: Path, browser: Browser) -> None:
-    browser.visit(page, STUCK)
+    browser.visit(page, QUICK)
     before = result(browser)["weights"]
     browser.run("document.querySelector('[data-index=\"0\"]').focus()")
     browser.type("1.5")
     browser.key("Enter")
-    browser.wait("location.hash.includes('edits=10000:')")
+    browser.wait("location.hash.includes('edits=200:')")
     assert result(browser)["weights"] != before
-    assert browser.run("state.run.epochs") == 20000
+    assert browser.run("state.run.epochs") == 400
     browser.click("#interventions button:last-child")
     assert result(browser)["weights"] == before
 
 
 def test_a_line_is_dragged(page: Path, browser: Browser) -> None:
-    browser.visit(page, f"{STUCK}&epoch=0")
+    browser.visit(page, f"{QUICK}&epoch=0")
     browser.run("document.getElementById('map').scrollIntoView({block: 'center'})")
     x, y, dx, dy = browser.run(
         "(() => { const r = document.getElementById('map').getBoundingClientRect();"
@@ -385,7 +386,7 @@ def test_a_bad_address_gives_one_clear_line(page: Path, browser: Browser) -> Non
 
 
 def test_weights_are_saved_as_numpy_reads_them(page: Path, browser: Browser) -> None:
-    browser.visit(page, STUCK)
+    browser.visit(page, QUICK)
     text = browser.run("btoa(String.fromCharCode(...npz(state.run.c, state.run.at(state.epoch))))")
     with np.load(io.BytesIO(base64.b64decode(text))) as file:
         arrays = {name: file[name] for name in file.files}
@@ -395,9 +396,9 @@ def test_weights_are_saved_as_numpy_reads_them(page: Path, browser: Browser) -> 
 
 
 def test_what_is_taken_along(page: Path, browser: Browser) -> None:
-    browser.visit(page, STUCK)
+    browser.visit(page, QUICK)
     assert browser.run("document.getElementById('command').textContent") == (
-        "python -m experiments.train hidden=4 init=he lr=0.1 seed=8"
+        "python -m experiments.train hidden=4 init=he lr=0.1 epochs=200 seed=8"
     )
     for button in ("copy-link", "copy-command", "save-picture", "save-weights"):
         browser.click(f"#{button}")
