@@ -5,7 +5,7 @@ import gc
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
 from pathlib import Path
@@ -76,12 +76,15 @@ def finished(run: Callable[..., Path], tmp_path: Path, tmp_path_factory: pytest.
 
 
 @pytest.fixture
-def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report's figures are drawn as SVG, which its page shows, and not as PNG, which takes as long again."""
-    from analysis.figures import style
+def unprinted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are drawn, but neither laid out nor printed, which takes longest: their files are empty."""
     from analysis.report_parts import drawing
 
-    monkeypatch.setattr(drawing, "save", lambda figure, folder, name, _: style.save(figure, folder, name, ["svg"]))
+    def touch(_figure: object, folder: Path, name: str, suffixes: Sequence[str] = ("svg",)) -> None:
+        for suffix in suffixes:
+            (folder / f"{name}.{suffix}").write_text('<svg viewBox="0 0 1 1"></svg>')
+
+    monkeypatch.setattr(drawing, "save", touch)
 
 
 class Nobody(Executor):

@@ -68,7 +68,7 @@ def test_each_entry_says_how_it_is_called(field: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_sweep_over_all_of_them_has_a_report_that_names_each(tmp_path: Path, no_png: None) -> None:
+def test_a_sweep_over_all_of_them_has_a_report_that_names_each(tmp_path: Path, unprinted: None) -> None:
     names = {
         field: [name for name in registry if not entries.companions(field, name)] for field, registry in CHOICES.items()
     }

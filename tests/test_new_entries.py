@@ -213,7 +213,7 @@ def test_a_sweep_by_a_new_engine_has_the_same_bits_and_another_confirms_it(
 
 
 @pytest.mark.slow
-def test_a_sweep_and_its_report_know_them(tmp_path: Path, no_png: None) -> None:
+def test_a_sweep_and_its_report_know_them(tmp_path: Path, unprinted: None) -> None:
     words = ["grid.activation=[relu,softsign]", "grid.optimizer=[gd,nesterov]", "grid.hidden=[3]", "grid.init=[he]"]
     study = ["study=smoke", *words, "grid.lr=[0.1]", "base.epochs=300", "seeds.count=24", f"output={tmp_path / 'out'}"]
     assert run(compose(*study)) == 0
@@ -224,7 +224,7 @@ def test_a_sweep_and_its_report_know_them(tmp_path: Path, no_png: None) -> None:
 
 
 @pytest.mark.slow
-def test_a_study_of_rescues_knows_the_new_intervention(tmp_path: Path, no_png: None) -> None:
+def test_a_study_of_rescues_knows_the_new_intervention(tmp_path: Path, unprinted: None) -> None:
     study = ["study=rescue", "grid.rescue=[nothing,halve]", "grid.hidden=[3]", "grid.init=[he]", "grid.lr=[0.1]"]
     assert run(compose(*study, "base.epochs=400", "seeds.count=60", f"output={tmp_path / 'out'}")) == 0
     rows = pq.read_table(tmp_path / "out" / "trials.parquet").to_pandas()

@@ -422,7 +422,7 @@ def killed(*_: object) -> Future[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("submit", [broken, killed])
-def test_a_report_is_whole_where_the_process_that_helps_was_killed(make, submit, no_png: None) -> None:
+def test_a_report_is_whole_where_the_process_that_helps_was_killed(make, submit, unprinted: None) -> None:
     folder = make({"a": ({}, ["solved", "stuck_1/2", "stuck_1/3"])})
     report.write_report(folder, pool=SimpleNamespace(submit=submit))  # type: ignore[arg-type]
     drawn, _ = described(report.read_results(folder))

@@ -147,7 +147,7 @@ def test_the_tab_key_completes_settings(line: str, words: str) -> None:
     assert done.stdout.split() == [words]
 
 
-def test_a_device_is_never_replaced(tmp_path: Path, tiny: Path, no_png: None) -> None:
+def test_a_device_is_never_replaced(tmp_path: Path, tiny: Path, unprinted: None) -> None:
     device = tmp_path / "device"
     try:
         os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # as /dev/null, which no test goes near
