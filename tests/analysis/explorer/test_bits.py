@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM
 from pairs import SHORT, choices, conditions, expected, sample, short_quenches
 from print_explorer import FILE, printed
 
@@ -29,7 +30,7 @@ def test_the_page_can_make_every_shipped_intervention() -> None:
     assert re.findall(r"^  (\w+): \(c, p", changes, re.MULTILINE) == list(INTERVENTIONS)
 
 
-@pytest.mark.skipif(NODE is None, reason="no node here")
+@pytest.mark.skipif(NODE is None or CHROMIUM is not None, reason="no node here, or test_page compares in a browser")
 def test_trainings_agree_in_every_bit_and_every_column(tmp_path: Path) -> None:
     """A sample; `make bits` compares 2,000 and more in a browser."""
     assert differing(sample(), tmp_path) == []

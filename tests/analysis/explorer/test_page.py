@@ -50,6 +50,14 @@ def browser(chromium: Browser) -> Iterator[Browser]:
     assert chromium.complaints() == []
 
 
+def show(browser: Browser, page: Path, address: str) -> None:
+    """Show an address on a page that is there already, as a change of a setting does, or else load it."""
+    if browser.run("location.pathname") == str(page):
+        browser.run(f"history.replaceState(null, '', {json.dumps(address)}); visit(location.hash)")
+    else:
+        browser.visit(page, address)
+
+
 def result(browser: Browser) -> dict[str, str]:
     return dict(browser.run("({...document.getElementById('result').dataset})"))
 
@@ -92,7 +100,7 @@ def test_trainings_agree_in_every_bit_and_every_column_in_a_browser(page: Path, 
      "rows=0.5,1,0;2,-1,1;0,0.25,0.5&hidden=3&recycle_every=50&epochs=300&success.rule=margin"],
 )  # fmt: skip
 def test_the_command_gives_the_same_bits(page: Path, browser: Browser, tmp_path: Path, settings: str) -> None:
-    browser.visit(page, f"#{settings}&seed=8")
+    show(browser, page, f"#{settings}&seed=8")
     shown = browser.run("document.getElementById('command').textContent")
     assert typed(f"{shown} save=net.npz", tmp_path).returncode == 0
     with np.load(tmp_path / "net.npz") as file:
@@ -103,7 +111,7 @@ def test_the_command_gives_the_same_bits(page: Path, browser: Browser, tmp_path:
 def test_an_address_holds_a_network_of_ones_own(page: Path, browser: Browser) -> None:
     condition = Condition(hidden=3, activation="tanh", epochs=100)
     own = initial_weights(condition, range(77, 78))
-    browser.visit(page, f"{address(condition, 0, own)}&epoch=0")
+    show(browser, page, f"{address(condition, 0, own)}&epoch=0")
     words = b"".join(array.astype(">f4").tobytes() for array in own).hex()
     assert browser.run("toHex(state.run.at(0)).replaceAll(' ', '')") == words
     assert address(replace(condition, hidden=17), 0) is None
@@ -114,7 +122,7 @@ def test_a_task_with_an_address_is_one_that_the_page_knows(page: Path, browser: 
     addresses = {task.name: address(Condition(task=task, epochs=10), 0) for task in shipped("task", Task)}
     assert {name for name, told in addresses.items() if told is None} == {"corners_10", "corners_100"}
     for told in filter(None, addresses.values()):
-        browser.visit(page, told)
+        show(browser, page, told)
         assert error(browser) == ""
 
 
@@ -141,7 +149,7 @@ def test_an_address_gives_the_result_of_a_sweep(page: Path, browser: Browser) ->
 
 def test_a_trap_without_a_name_is_called_by_its_loss(page: Path, browser: Browser) -> None:
     """Behind a ReLU output all rows share ½ at a loss of ¼ (mse): that was 'Stuck at ¼', which is another trap."""
-    browser.visit(page, "#hidden=3&init=torch&lr=0.5&output=relu&loss=mse&epochs=2000&seed=1&run=1")
+    show(browser, page, "#hidden=3&init=torch&lr=0.5&output=relu&loss=mse&epochs=2000&seed=1&run=1")
     assert result(browser)["outcome"] == "stuck"
     said = browser.run("document.getElementById('headline').textContent")
     assert said == "Stuck at a loss of ¼: all rows share the prediction ½."
@@ -150,7 +158,7 @@ def test_a_trap_without_a_name_is_called_by_its_loss(page: Path, browser: Browse
 @pytest.mark.parametrize("rescue", INTERVENTIONS)
 def test_an_intervention_is_that_of_a_rescue(page: Path, browser: Browser, rescue: str) -> None:
     (each,) = expected(Condition(hidden=4, init=HE, lr=0.1, rescue=rescue), range(8, 9), "numba")
-    browser.visit(page, f"{STUCK}&edits=10000:{rescue}")
+    show(browser, page, f"{STUCK}&edits=10000:{rescue}")
     found = result(browser)
     assert found["weights"].replace(" ", "") == each["weights"]
     assert found["outcome"] == each["columns"]["outcome"]
@@ -161,7 +169,7 @@ def test_an_intervention_keeps_what_is_frozen(page: Path, browser: Browser, resc
     condition = Condition(hidden=4, init=HE, lr=0.1, freeze="W1+b2", rescue=rescue)
     (each,) = expected(condition, range(FROZEN, FROZEN + 1), "numba")
     assert each["columns"]["outcome_before"].startswith("stuck")
-    browser.visit(page, f"#hidden=4&init=he&lr=0.1&freeze=W1%2Bb2&seed={FROZEN}&run=1&edits=10000:{rescue}")
+    show(browser, page, f"#hidden=4&init=he&lr=0.1&freeze=W1%2Bb2&seed={FROZEN}&run=1&edits=10000:{rescue}")
     assert result(browser)["weights"].replace(" ", "") == each["weights"]
 
 
@@ -213,7 +221,7 @@ def test_labels_are_those_of_reports(page: Path, browser: Browser) -> None:
 
 
 def test_the_plane_is_cut_elsewhere(page: Path, browser: Browser) -> None:
-    browser.visit(page, "#task=parity3&hidden=6&init=he&seed=3")
+    show(browser, page, "#task=parity3&hidden=6&init=he&seed=3")
     before = browser.run("document.getElementById('map').toDataURL()")
     browser.run("document.querySelector('#slice select').focus()")
     browser.key("ArrowDown")
@@ -305,7 +313,7 @@ def test_every_control_is_reached_by_keyboard(page: Path, browser: Browser) -> N
     ],
 )
 def test_a_number_is_typed(page: Path, browser: Browser, name: str, value: str) -> None:
-    browser.visit(page, QUICK)
+    show(browser, page, QUICK)
     browser.run(f"document.getElementById('more').open = true; document.forms.settings.elements['{name}'].focus()")
     browser.type(value)
     browser.key("Enter")
@@ -320,7 +328,7 @@ def test_a_number_is_typed(page: Path, browser: Browser, name: str, value: str) 
      ("output", "sigmoid")],
 )  # fmt: skip
 def test_an_entry_is_chosen(page: Path, browser: Browser, name: str, value: str) -> None:
-    browser.visit(page, QUICK)
+    show(browser, page, QUICK)
     before = result(browser)["weights"]
     browser.run(
         f"(e => {{ e.value = '{value}'; e.dispatchEvent(new Event('change', {{bubbles: true}})); }})"
@@ -332,7 +340,7 @@ def test_an_entry_is_chosen(page: Path, browser: Browser, name: str, value: str)
 
 
 def test_a_weight_is_edited_and_undone(page: Path, browser: Browser) -> None:
-    browser.visit(page, QUICK)
+    show(browser, page, QUICK)
     before = result(browser)["weights"]
     browser.run("document.querySelector('[data-index=\"0\"]').focus()")
     browser.type("1.5")
@@ -345,7 +353,7 @@ def test_a_weight_is_edited_and_undone(page: Path, browser: Browser) -> None:
 
 
 def test_a_line_is_dragged(page: Path, browser: Browser) -> None:
-    browser.visit(page, f"{QUICK}&epoch=0")
+    show(browser, page, f"{QUICK}&epoch=0")
     browser.run("document.getElementById('map').scrollIntoView({block: 'center'})")
     x, y, dx, dy = browser.run(
         "(() => { const r = document.getElementById('map').getBoundingClientRect();"
@@ -381,12 +389,15 @@ def test_a_bad_address_gives_one_clear_line(page: Path, browser: Browser) -> Non
         "#edits=5:nonsense": "edits=5:nonsense is not allowed",
         "#loss=bce&output=relu": "loss=bce needs a probability",
     }.items():
-        browser.visit(page, hash_)
+        show(browser, page, hash_)
         assert words in error(browser), hash_
+    browser.visit(page, hash_)  # where nothing was shown before, the usual network is
+    assert words in error(browser)
+    assert result(browser)["outcome"] == "solved"
 
 
 def test_weights_are_saved_as_numpy_reads_them(page: Path, browser: Browser) -> None:
-    browser.visit(page, QUICK)
+    show(browser, page, QUICK)
     text = browser.run("btoa(String.fromCharCode(...npz(state.run.c, state.run.at(state.epoch))))")
     with np.load(io.BytesIO(base64.b64decode(text))) as file:
         arrays = {name: file[name] for name in file.files}
@@ -396,7 +407,7 @@ def test_weights_are_saved_as_numpy_reads_them(page: Path, browser: Browser) -> 
 
 
 def test_what_is_taken_along(page: Path, browser: Browser) -> None:
-    browser.visit(page, QUICK)
+    show(browser, page, QUICK)
     assert browser.run("document.getElementById('command').textContent") == (
         "python -m experiments.train hidden=4 init=he lr=0.1 epochs=200 seed=8"
     )
@@ -408,8 +419,8 @@ def test_what_is_taken_along(page: Path, browser: Browser) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dark", [False, True])
-def test_nothing_sticks_out(page: Path, browser: Browser, width: int, dark: bool, tmp_path: Path) -> None:
-    """Screenshots go where NNXOR_SHOTS says."""
+def test_nothing_sticks_out(page: Path, browser: Browser, width: int, dark: bool) -> None:
+    """Screenshots go where NNXOR_SHOTS says, if it does."""
     browser.size(width, 1000 if width > 1000 else 2200, dark)
     browser.visit(page, STUCK)
     assert browser.run("document.documentElement.scrollWidth") == width
@@ -417,7 +428,8 @@ def test_nothing_sticks_out(page: Path, browser: Browser, width: int, dark: bool
         "[...document.body.querySelectorAll('*')].filter(e => e.checkVisibility() && !e.closest('.skip') &&"
         " e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"
     )
-    browser.picture(Path(os.environ.get("NNXOR_SHOTS", tmp_path)) / f"{width}{'-dark' if dark else ''}.png")
+    if folder := os.environ.get("NNXOR_SHOTS"):
+        browser.picture(Path(folder) / f"{width}{'-dark' if dark else ''}.png")
     browser.size(1400, 1000)
     assert sticking == []
 

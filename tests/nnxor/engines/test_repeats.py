@@ -125,7 +125,7 @@ def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_numba._Run, "go_on", counted)
     for activation in ("relu", "leaky_relu"):
         calls.clear()
-        condition = Condition(lr=30.0, epochs=2000, activation=activation, slope=0.5)
+        condition = Condition(lr=30.0, epochs=700, activation=activation, slope=0.5)
         start = start_of(condition, range(128))
         trained = engine_numba.train(condition, start)
         diverged = ~np.isfinite(trained.weights.b2)
