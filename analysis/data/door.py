@@ -39,6 +39,9 @@ SHAPE: Shape = {
 """What a manifest holds; of a field of a condition see `analysis.data.conditions.Field`."""
 
 
+ANEW = "run its study again, which writes it anew"  # a file that follows from the rest
+
+
 class FolderError(InputError):
     """A folder that cannot be read as results: one line that says why and what to do."""
 
@@ -129,6 +132,11 @@ def _sha256(path: Path, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def beside(path: Path) -> Path:
+    """Where a table is written before it takes its place."""
+    return path.with_name(f".{path.name}.next")
+
+
 def read_finished(folder: Path, ways_out: str) -> dict[str, Any]:
     """What manifest.json of a finished result folder holds; FolderError, as `read_manifest`, for any other folder."""
     name = "name a result folder that experiments.run made"
@@ -137,7 +145,7 @@ def read_finished(folder: Path, ways_out: str) -> dict[str, Any]:
     manifest = read_manifest(folder, ways_out)
     if manifest is None:
         raise FolderError(f"{folder} is not a result folder: it has no manifest.json; {name}")
-    if manifest["trials"] is None:
+    if manifest["trials"] is None or any(beside(folder / name).exists() for name in (TRIALS, COUNTS)):
         raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
     return manifest
 
@@ -179,11 +187,14 @@ def fits(value: Any, shape: Shape) -> bool:
 
 
 def check_files(folder: Path, files: dict[str, str]) -> None:
-    """ValueError or OSError unless the files that a manifest names are there and have their hashes."""
+    """ValueError, OSError or FolderError unless the files that a manifest names are there and have their hashes."""
     if not files or set(files) - set(FILES):
         raise ValueError("its manifest names no files, or others")
     for name, sha256 in files.items():
-        if not (folder / name).is_file():
+        there = (folder / name).is_file()
+        if name == CONFIG and not (there and sha256_of(folder / name) == sha256):
+            raise FolderError(f"{folder / name} is {'altered' if there else 'missing'}; {ANEW}")
+        if not there:
             raise ValueError(f"{name} is missing")
         if sha256_of(folder / name) != sha256:
             raise ValueError(f"{name} is not what manifest.json says: python -m experiments.verify looks closer")

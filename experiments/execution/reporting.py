@@ -45,7 +45,7 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
         print_published(found.published)
         write_exemplars(folder.path, folder.study, found.every)
         write_laws(folder.path, folder.study.conditions)
-        for name, text in found.derived.items():  # summary.csv is the last: where it is, the others are as well
+        for name, text in found.derived.items():
             write_text(folder.path / name, text)
         if drawn:
             say("drawing figures and report (report=false leaves them out) ...")

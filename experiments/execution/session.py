@@ -56,10 +56,11 @@ def run(config: Mapping[str, Any]) -> int:
         todo = batches.left(study, folder.done(), options.engine, options.batch)
         for line in folder.left_aside:
             say(f"left aside: {line}")
-        if not todo and folder.is_compact():
+        told = effective(config)
+        if not todo and folder.is_compact() and (folder.holds_more or folder.is_told(told)):
             return nothing_left(study, options, folder)
         options = options.fitting(todo)
-        folder.begin(effective(config), options.how())
+        folder.begin(told, options.how())
         with helpers(DRAWING) if options.report else nullcontext() as others:
             aside = train(study, options, folder, todo)
             failed = folder.compact()
@@ -93,8 +94,7 @@ def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
     """Say that a study is finished, and report it if it is not; returns the exit status."""
     more = ", and others" if folder.holds_more else ""
     say(f"{study.name}: nothing left to do: {folder.path} holds its {study.n_trainings:,} trainings{more}")
-    names = ("summary.csv", "report.html") if options.report else ("summary.csv",)
-    if folder.holds_more or not all((folder.path / name).exists() for name in names):
+    if folder.holds_more or folder.lacks(options.report):
         reporting().report(folder, options.report)
     elif options.report:
         say(f"report: {folder.path / 'report.html'}")

@@ -6,6 +6,7 @@
     trials.parquet    all trials, sorted by condition and seed, unless `record: summary` keeps none
     counts.parquet    exact counts of them (see experiments.store.counts)
     datapackage.json  what the tables and their columns are, for other programs
+    summary.csv ...   what follows from them (`left_by`)
 
 A folder belongs to one study. It may grow (more seeds, more conditions) but never shrinks or changes its rules, and
 what does not fit is reported and left where it is. The manifest is written before new tables take the place of old
@@ -19,7 +20,7 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,19 +28,34 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, read_manifest, sha256_of, write_text
-from analysis.entry import InputError, RunError, turning
+from analysis.data.door import (
+    CONFIG,
+    COUNTS,
+    TRIALS,
+    beside,
+    flush,
+    is_regular,
+    read_bytes,
+    read_manifest,
+    sha256_of,
+    write_text,
+)
+from analysis.entry import InputError, turning
 from experiments.store import counts, parts, rows_and_counts as tables
 from experiments.store.manifest import describe, described, now, only_in, provenance
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge, subtract
 from experiments.study.study import Study
 
-DERIVED = (  # made from the trials, and made again when they change
-    "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
-)  # fmt: skip
+PACKAGE = "datapackage.json"
+TOLD, PUBLISHED, DRAWN = (
+    ("exemplars.json", "laws.json", "summary.csv"),
+    "published.csv",
+    ("explorer.html", "report.html"),
+)
+DERIVED = (PACKAGE, *TOLD, PUBLISHED, *DRAWN)  # made from the trials, and made again when they change
 TABLES = (TRIALS, COUNTS)
-OURS = (*DERIVED, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), CONFIG)  # besides the manifest
+OURS = (*DERIVED, *TABLES, *(beside(Path(name)).name for name in TABLES), CONFIG)  # besides the manifest
 
 TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))}|{parts.NAME.pattern})\.[0-9]+\.tmp")
 """What a killed run leaves half written; see `analysis.data.door.replacing`."""
@@ -47,6 +63,17 @@ TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
 FOLD = 512  # parts that are left on the disk before they are added to counts.parquet while a study without rows runs
 FOLD_EACH = 4  # at least so many for each condition, beside which it costs little to write the counts anew
+
+
+def left_by(study: Study, drawn: bool = False) -> tuple[str, ...]:
+    """What a finished run leaves in its folder beside the manifest, with figures and report if they were `drawn`."""
+    published, figures = [PUBLISHED] if study.published else [], [*DRAWN, "figures"] if drawn else []
+    return (CONFIG, *tables.names(study.record), PACKAGE, *TOLD, *published, *figures)
+
+
+def _text(config: Mapping[str, object]) -> str:
+    """What config.yaml holds of a configuration."""
+    return str(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
 
 
 class ResultFolder:
@@ -130,15 +157,15 @@ class ResultFolder:
         return {key: merge(each) for key, each in spans.items()}
 
     def _scan_tables(self, files: dict[str, str]) -> None:
-        """Read what the tables hold; RunError if one is not what the manifest says. Without tables nothing is held."""
+        """Read what the tables hold, if there are any; InputError if one is not what the manifest says."""
         found = {name: self._find(name, files.get(name)) for name in tables.names(self.study.record)}
         places = {name: place for name, place in found.items() if place}
         if not places:
             return
         if missing := found.keys() - places.keys():
-            raise RunError(f"{self.path / missing.pop()} is missing; {WAYS_OUT}")
+            raise InputError(f"{self.path / missing.pop()} is missing; {WAYS_OUT}")
         told = (f"{self.path / COUNTS} is damaged (", f"); {WAYS_OUT}")
-        with turning((pa.ArrowException, OSError, ValueError), RunError, *told):
+        with turning((pa.ArrowException, OSError, ValueError), InputError, *told):
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
                 tables.check_rows(places[TRIALS], [*self._held.values()])
@@ -148,12 +175,12 @@ class ResultFolder:
     def _find(self, name: str, sha256: str | None) -> Path | None:
         """The table of that name and hash, which a killed run may not have put in its place yet; None without one."""
         path = self.path / name
-        for place in (path, tables.beside(path)):
+        for place in (path, beside(path)):
             if sha256 and is_regular(place) and sha256_of(place) == sha256:
                 return place
         if os.path.lexists(path):
             why = "is not what manifest.json says: it was altered; python -m experiments.verify looks closer"
-            raise RunError(f"{path} {why}; {WAYS_OUT}")
+            raise InputError(f"{path} {why}; {WAYS_OUT}")
         return None
 
     def _scan_parts(self, known: dict[str, str]) -> None:
@@ -170,8 +197,18 @@ class ResultFolder:
     def is_compact(self) -> bool:
         """Whether everything stands in the tables, no part waits, and the manifest says that the study is complete."""
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
-        whole = all((self.path / name).exists() for name in (CONFIG, "datapackage.json", self.trials.name))
+        whole = not {CONFIG, PACKAGE, self.trials.name} & {*self.lacks()}
         return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))
+
+    def lacks(self, drawn: bool = False) -> list[str]:
+        """What a finished run leaves and is not there (see `left_by`)."""
+        return [name for name in left_by(self.study, drawn) if not (self.path / name).exists()]
+
+    def is_told(self, config: Mapping[str, object]) -> bool:
+        """Whether config.yaml says what this configuration does, also of what changes no training."""
+        with suppress(OSError):
+            return read_bytes(self.path / CONFIG) == _text(config).encode()
+        return False
 
     @contextmanager
     def claim(self, overwrite: bool) -> Iterator[None]:
@@ -203,7 +240,7 @@ class ResultFolder:
             return
         files = self._manifest().get("files", {})
         for name in TABLES:  # those that the manifest knows take their place; others that wait for it go
-            waiting = tables.beside(self.path / name)
+            waiting = beside(self.path / name)
             if is_regular(waiting) and sha256_of(waiting) == files.get(name):
                 os.replace(waiting, self.path / name)
             elif is_regular(waiting):
@@ -213,10 +250,10 @@ class ResultFolder:
         with suppress(OSError):  # it is not there, or holds files of others
             self._parts_folder.rmdir()
 
-    def begin(self, config: dict[str, object], how: dict[str, object]) -> None:
+    def begin(self, config: Mapping[str, object], how: dict[str, object]) -> None:
         """Write manifest and config: from here on the folder belongs to this study."""
         before = self._manifest()
-        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        text = _text(config)
         held = {name: before["files"][name] for name in tables.names(self.study.record)} if self._held else {}
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
@@ -255,10 +292,10 @@ class ResultFolder:
         if whole:
             self._content |= {"complete": not written["failed"], **written}
             self._run |= {"end": now(), "wall_s": round(time.monotonic() - self._started, 3)}
-            write_text(self.path / "datapackage.json", describe(self._content, self.path, self.study))
+            write_text(self.path / PACKAGE, describe(self._content, self.path, self.study))
         self._write_manifest()
         for path in (self.path / name for name in tables.names(self.study.record)):
-            os.replace(tables.beside(path), path)
+            os.replace(beside(path), path)
         flush(self.path)
         for part in (*taken, *(self._failed_parts if whole else ())):
             part.path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from pyarrow import types
 
-from analysis.data.door import COUNTS, TRIALS
+from analysis.data.door import COUNTS, TRIALS, beside
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
@@ -99,7 +99,7 @@ def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
 
 
 def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
-    there = next(place for place in (tables.beside(path), path) if place.exists())
+    there = next(place for place in (beside(path), path) if place.exists())
     rows, fields = path.name == TRIALS, []
     for column in schema(study.conditions) if rows else SCHEMA:
         meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
+from analysis.data.door import COUNTS, TRIALS, beside, flush, sha256_of
 from analysis.entry import RunError
 from experiments.store import counts
 from experiments.store.columns import Digest, in_schema, plain, schema, schema_like, with_condition
@@ -33,11 +33,6 @@ COUNTS_GROUP = 8_192  # rows in a row group of counts.parquet
 def names(record: str) -> tuple[str, ...]:
     """The tables that a study with this `record` keeps; the digest is that of the first one."""
     return (COUNTS,) if record == "summary" else (TRIALS, COUNTS)
-
-
-def beside(path: Path) -> Path:
-    """Where a table is written before it takes its place."""
-    return path.with_name(f".{path.name}.next")
 
 
 class Writer:

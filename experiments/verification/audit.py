@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from analysis.data.door import CONFIG, COUNTS, TRIALS, FolderError, read_bytes, read_finished, sha256_of
+from analysis.data.door import ANEW, CONFIG, COUNTS, TRIALS, FolderError, read_bytes, read_finished, sha256_of
 from analysis.entry import InputError, RunError, in_a_line, turning
 from analysis.findings.findings import Findings
 from experiments.store import counts, rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, in_schema, schema, with_condition
+from experiments.store.folder import PACKAGE, PUBLISHED, left_by
 from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract
 from experiments.study.catalog import read_yaml
@@ -62,9 +63,9 @@ def read_record(folder: Path) -> Record:
             raise InputError(f"it must hold {', '.join(KEYS)}, and nothing else")
         return Record(folder, manifest, read_study(config))
     except FileNotFoundError:
-        raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
+        raise InputError(f"{path} is missing; without it, what was trained is unknown; {ANEW}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read ({in_a_line(error):.120}); {AGAIN}") from None
+        raise InputError(f"{path} cannot be read ({in_a_line(error):.120}); {ANEW}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -91,7 +92,7 @@ def check_manifest(record: Record) -> str:
 
 
 def check_bytes(record: Record) -> None:
-    """config.yaml and the tables are byte for byte those that were written, and datapackage.json tells of them."""
+    """config.yaml and tables are those that were written, datapackage.json tells of them, and no other file lacks."""
     wanted, files = (CONFIG, *tables.names(record.study.record)), record.manifest["files"]
     for name in wanted:
         path = record.path / name
@@ -99,29 +100,31 @@ def check_bytes(record: Record) -> None:
             found = sha256_of(path)
         if found != files.get(name):
             what = f"its SHA-256 is {found[:12]}..., by manifest.json {str(files.get(name))[:12]}..."
-            raise RunError(f"{path} is not the file that was written: {what}; {AGAIN}")
+            raise RunError(f"{path} is not the file that was written: {what}; {ANEW if name == CONFIG else AGAIN}")
     if set(files) != set(wanted):
         raise RunError(f"{record.path / 'manifest.json'} does not fit: files are {', '.join(files)}; {AGAIN}")
+    if lacking := [name for name in left_by(record.study) if not (record.path / name).exists()]:
+        raise RunError(f"{record.path / lacking[0]} is missing; {ANEW}")
     package = describe(record.manifest, record.path, record.study).encode()
-    _check_content(record.path / "datapackage.json", package, f"config.yaml and the tables; {AGAIN}")
+    _check_content(record.path / PACKAGE, package, "config.yaml and the tables")
 
 
 def check_derived(record: Record) -> list[str]:
-    """Hold the files that are derived from the counts to them, those that are there; returns their names."""
-    there = [name for name in ("summary.csv", "published.csv") if (record.path / name).exists()]
+    """Hold the files that are derived from the counts to them; returns their names."""
     with turning(FolderError, RunError):
         expected = Findings.of(record.path).derived
-    for name in there:
-        text = expected.get(name, "").encode()
-        _check_content(record.path / name, text, "the counts; remove it and run its study again")
-    return there
+    if (record.path / PUBLISHED).exists():  # though nothing may have been published
+        expected = {PUBLISHED: ""} | expected
+    for name, text in expected.items():
+        _check_content(record.path / name, text.encode(), "the counts")
+    return [*expected]
 
 
 def _check_content(path: Path, expected: bytes, source: str) -> None:
     with suppress(OSError):
         if read_bytes(path) == expected:
             return
-    raise RunError(f"{path} is not what follows from {source}")
+    raise RunError(f"{path} is not what follows from {source}; remove it and run its study again")
 
 
 @contextmanager

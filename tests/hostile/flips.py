@@ -8,7 +8,7 @@ from damage import SEEDS, STUDY, made
 from harness import compose
 
 from analysis.data import door
-from analysis.entry import RunError
+from analysis.entry import InputError
 from experiments.execution.worker import train_batch
 from experiments.store.folder import ResultFolder
 from experiments.store.parts import NotAPartError, read_part, write_part
@@ -27,7 +27,7 @@ def files(root: Path) -> Iterator[tuple[Path, Read, type[Exception]]]:
     part = write_part(root, batch, train_batch(batch, "numpy"))
     yield part.path, lambda: read_part(part.path, {condition.key: condition}), NotAPartError
     for name in ("trials.parquet", "counts.parquet"):
-        yield folder / name, lambda: ResultFolder(folder, study).done(), RunError
+        yield folder / name, lambda: ResultFolder(folder, study).done(), InputError
 
 
 def main(root: Path, share: slice = slice(None)) -> tuple[dict[str, int], list[str]]:

@@ -15,7 +15,8 @@ import pytest
 from harness import SMALL, compose, faulty
 from hypothesis import given, strategies as st
 
-from analysis.entry import InputError, RunError
+from analysis.data.door import beside
+from analysis.entry import InputError
 from experiments.execution.backends import execute
 from experiments.execution.parallel import AHEAD
 from experiments.execution.session import run as run_study
@@ -75,7 +76,7 @@ def settled(folder: Path, study: Study, pieces: list[parts.Part], held: dict[str
     """counts.parquet with these parts added."""
     done = tables.write(folder, study, held, pieces, whole)
     assert done["failed"] == 0
-    return tables.beside(folder / "counts.parquet").replace(folder / "counts.parquet")
+    return beside(folder / "counts.parquet").replace(folder / "counts.parquet")
 
 
 def written(folder: Path, table: pa.Table, cuts: list[int], order: int) -> bytes:
@@ -300,7 +301,7 @@ def test_damaged_counts_are_refused(run: Run, finished: Run) -> None:
     content = bytearray((out / "counts.parquet").read_bytes())
     content[100] ^= 1
     (out / "counts.parquet").write_bytes(content)
-    with pytest.raises(RunError, match=r"is not what manifest\.json says"):
+    with pytest.raises(InputError, match=r"is not what manifest\.json says"):
         run(*SUMMARY, "seeds.count=21")
 
 

@@ -10,14 +10,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forging import refused, status_of
 from harness import SMALL, compose, faulty
 from hypothesis import given, strategies as st
 
+from analysis.data.door import beside
 from analysis.entry import InputError, RunError
 from experiments.execution.session import run as run_study
 from experiments.store import folder as folder_module, parts
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, Digest, plain
+from experiments.store.folder import ResultFolder, left_by
 from experiments.study.batches import merge, subtract
+from experiments.study.study import read_study
 
 Run = Callable[..., Path]
 
@@ -86,14 +90,40 @@ def test_the_reference_runs_too_and_ends_alike(run: Run) -> None:
     assert (outcomes[0] == outcomes[1]).mean() >= 0.98
 
 
-@pytest.mark.parametrize("lost", ["summary.csv"])
-def test_a_lost_summary_is_made_again(run: Run, finished: Run, lost: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whatever_is_lost_of_what_a_run_leaves_is_found_and_made_again(
+    run: Run, finished: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = "grid.hidden=4", "published=[{source: a, setting: s, where: {init: he}, solved: 0.5, n: 9}]"
+    out = finished(*study, folder="out")
+    lost = [name for name in left_by(read_study(compose(*SMALL, *study))) if not name.endswith(".parquet")]
+    assert {path.name for path in out.iterdir()} == {".lock", "manifest.json", *folder_module.TABLES, *lost}
+    before = {name: (out / name).read_bytes() for name in lost}
+    for name in lost:
+        (out / name).unlink()
+        assert status_of(out) == (2 if name == "config.yaml" else 1)
+        assert f"{out / name} is missing" in refused(capsys)
+        run(*study)
+        said, made = capsys.readouterr().out, name in ("config.yaml", "datapackage.json")
+        assert ("nothing left to do" in said) != made
+        assert (out / name).read_bytes() == before[name] or name == "datapackage.json"  # which says when
+    assert set(trained(out)) == {80, 0}
+    assert status_of(out, "sample=1") == 0
+    whole = ResultFolder(out, read_study(compose(*SMALL, *study)))
+    assert [whole.lacks(), whole.lacks(drawn=True)] == [[], ["explorer.html", "report.html", "figures"]]
+
+
+def test_tables_that_a_killed_run_did_not_put_in_their_place_are_not_called_altered(
+    run: Run, finished: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = finished(folder="out")
-    before = (out / lost).read_bytes()
-    (out / lost).unlink()
+    before = digest(out)
+    for name in folder_module.TABLES:
+        (out / name).rename(beside(out / name))
+    assert status_of(out) == 2
+    assert "is not finished; run its study again with output=" in refused(capsys)
     run()
-    assert "nothing left to do" in capsys.readouterr().out
-    assert (out / lost).read_bytes() == before
+    assert status_of(out, "sample=1") == 0
+    assert digest(out) == before
 
 
 def test_a_growth_that_trained_nothing_yet_can_be_taken_back(
@@ -353,7 +383,7 @@ def test_a_table_that_is_not_what_the_manifest_says_is_neither_grown_nor_reporte
     content = bytearray((out / name).read_bytes())
     content[content.rindex(b"outcome") + 1] ^= 1  # the name of a column: its values would be null, and signed anew
     (out / name).write_bytes(content)
-    with pytest.raises(RunError, match=r"is not what manifest\.json says: it was altered; .*verify.*overwrite=true"):
+    with pytest.raises(InputError, match=r"is not what manifest\.json says: it was altered; .*verify.*overwrite=true"):
         run(change)
     assert (out / name).read_bytes() == content
     run(change, "overwrite=true")

@@ -139,9 +139,16 @@ def test_all_of_them_are_planned_and_run_together_and_the_textbook_is_recognised
     assert len(published) == 51
 
 
-def test_what_others_published_is_told_as_long_as_the_study_repeats_it(tmp_path: Path) -> None:
-    entry = "{source: A, setting: a, where: {hidden: 2}, solved: 0.5, n: 10}"
+def test_what_others_published_is_told_as_long_as_the_study_repeats_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "published=[{source: A, setting: a, where: {hidden: 2}, solved: 0.5, n: 10}]"
     study = ("name=once", "grid.hidden=2", "base.epochs=10", "report=false", f"output={tmp_path}", "parallel=threads")
-    for overrides, told in ((["seeds.count=2", f"published=[{entry}]"], True), (["seeds.count=4"], False)):
-        assert run_study(compose(*study, *overrides)) == 0
+    for seeds, more, told in ((2, [entry], True), (4, [], False), (4, [entry], True), (4, [entry, "asks=lr"], True)):
+        assert run_study(compose(*study, f"seeds.count={seeds}", *more)) == 0
+        assert "nothing left" not in capsys.readouterr().out
         assert (tmp_path / "published.csv").exists() == told
+    assert run_study(compose(*study, "seeds.count=4", entry, "asks=lr")) == 0
+    assert "nothing left" in capsys.readouterr().out
+    runs = json.loads((tmp_path / "manifest.json").read_text())["runs"]
+    assert [each["trained"] for each in runs] == [16, 16, 0, 0]
