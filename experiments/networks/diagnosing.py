@@ -87,7 +87,8 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
     weights = found.weights
     given_fields.refuse_useless(values, [condition])
     now = states(condition, weights, 0)
-    outcome, trap = now["outcome"][0], trap_of(now, condition)
+    outcome, at = now["outcome"][0], level_of(now, condition)
+    trap = at if at and not at.level.solves else None
     by = f", in {found.library}'s layout" if found.library else ""
     tell("network", f"{config['weights']}{by}; read as {setting(condition)}")
     if found.either_way:
@@ -96,7 +97,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
         two = f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"
         tell("", two.replace("_", " at "))
     then = now if outcome in ("solved", "diverged") else states(condition, weights, condition.epochs)
-    tell("verdict", verdict_on_network(outcome, trap, condition, str(then["outcome"][0])))
+    tell("verdict", verdict_on_network(outcome, at, condition, str(then["outcome"][0])))
     rows = condition.task.row_names[:16]
     predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6) + 0.0:.4g} for {row}" for row in rows)
     norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
@@ -113,7 +114,8 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
     every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
     always = f" It will never change: its parameters repeat, bit for bit, every {every}."
     tell("ahead", f"After {condition.epochs:,} more epochs: {ends}.{always if then['period'][0] > 0 else ''}")
-    advise(condition, trap, weights)
+    if not (at and at.level.unavoidable):
+        advise(condition, trap, weights)
 
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
@@ -122,23 +124,25 @@ def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.
     return trial.trials(longer, seeds, engines.load("auto"), start=weights).columns
 
 
-def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:
-    """The trap that a network's predictions are those of; None where that cannot be looked up, or is none."""
+def level_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:
+    """The level that a network's predictions are those of; None where that cannot be looked up, or is none."""
     y = tuple(float(now[f"y_{name}"][0]) for name in condition.task.row_names)
     if not has_levels(condition) or not np.isfinite(y).all():
         return None
     found = decode_predictions(y, condition)
-    return found if found.matches and not found.level.solves else None
+    return found if found.matches else None
 
 
-def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition, ahead: str) -> str:
+def verdict_on_network(outcome: str, at: Decoded | None, condition: Condition, ahead: str) -> str:
     """What it comes to, in a sentence; `ahead` is its outcome if it is trained on."""
     if outcome == "solved":
         return "It is solved: there is nothing to fix."
     if outcome == "diverged":
         return "It has diverged: its numbers, or what it computes of them, are not finite. Lower the learning rate."
-    if trap is not None:
-        return f"It is in the trap {named(trap.level)}. {trap.text.partition('. ')[2]}"
+    if at and at.level.unavoidable:
+        return f"No loss is lower: {decoder.solved(at.level, condition)}."
+    if at and not at.level.solves:
+        return f"It is in {named(at.level)}. {at.text.partition('. ')[2]}"
     if outcome == "unsettled" and ahead.startswith("stuck"):
         return f"It is on its way into a trap, or is shaken about one: trained on, it is {ahead.replace('_', ' at ')}."
     if has_levels(condition) and not outcome.startswith("stuck"):
@@ -154,8 +158,8 @@ def better_loss(weights: Weights, condition: Condition) -> str:
         if loss.logits == LOSSES[condition.loss].logits or condition.smooth or other.refusal():
             continue  # or the targets are no probabilities, say
         then = states(other, weights, 0)
-        solved, trap = then["outcome"][0] == "solved", trap_of(then, other)
-        if solved or (trap is not None and not learned_nothing(trap, other)):
+        solved, trap = then["outcome"][0] == "solved", level_of(then, other)
+        if solved or (trap and not trap.level.solves and not learned_nothing(trap, other)):
             what = "solved" if solved else "in a known trap"
             return f"With loss_name={loss.name} it is {what}: was it trained with {(loss.elsewhere or ('that',))[0]}?"
     return ""

@@ -67,21 +67,20 @@ def decode(value: float, condition: Condition, least: float = 0.0) -> Decoded:
     if distance > tolerance and readings:
         loss, level = readings[0]
         of, other = (f"{name} ({conventions()[name][3]})" for name in (condition.loss, loss))
-        text = f"{value:.6g} is not a level of {of}, but it is one of {other}: the trap {named(level)}. "
+        text = f"{value:.6g} is not a level of {of}, but it is one of {other}: {named(level)}. "
         text += _describe(level.rests, task)
     elif distance > tolerance:
-        near = f"the nearest trap is {named(level)}, {distance:.3g} away"
+        near = f"the nearest is {named(level)}, {distance:.3g} away"
         where = "no level of this task is that high" if value > max(each.value for each in found) else near
         text = f"{value:.6g} is not a level of {loss}: {where}, so training that shows it is still on its way, "
         text += "oscillates, rests on kinks, or has another loss."
     elif level.solves:
-        why = "rows of equal inputs have different targets"
-        text = f"{value:.6g}: the task is solved{f' as far as it can be: {why}' if level.rests[0].wrong else ''}."
+        text = f"{value:.6g}: {solved(level, condition)}."
     else:
         text = f"Under {loss} a loss of {value:.6g} is the trap {level.name}. {_describe(level.rests, task)}"
         for name, trap in readings:
             its, ask = conventions()[name], f"loss={value / times(name, task):.6g}"
-            text += f" If it is {its[3]}, it is the trap {named(trap)}: then ask with {ask} loss_name={its[0]}."
+            text += f" If it is {its[3]}, it is {named(trap)}: then ask with {ask} loss_name={its[0]}."
     return Decoded(level, loss, abs(level.value - value) <= tolerance, level.rests, complete, text)
 
 
@@ -102,9 +101,9 @@ def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> De
     tolerance, loss, trap = PREDICTION_TOLERANCE * task.spread, condition.loss, named(level)
     matches = distance <= tolerance
     if matches and level.solves:
-        text = "These predictions solve the task."
+        text = f"These are predictions with which {solved(level, condition)}."
     elif matches:
-        text = f"These predictions are those of the trap {trap} under {loss}. {_describe((rest,), task)}"
+        text = f"These predictions are those of {trap} under {loss}. {_describe((rest,), task)}"
     else:
         text = f"These predictions are those of no trap of {loss}: the nearest, {trap}, is {distance:.3g} away in its "
         text += "worst row, so this is not a rest."
@@ -132,14 +131,22 @@ def _readings(value: float, condition: Condition, tolerance: float) -> list[tupl
             continue
         level = _nearest(value / factor, levels(other).levels)
         level = level._replace(value=level.value * factor)
-        if abs(level.value - value) <= tolerance < level.value and not level.solves:
+        if abs(level.value - value) <= tolerance < level.value:
             readings.append((convention, level))
     return readings
 
 
 def named(level: Level) -> str:
-    """A trap's name with its loss: '1/4 (loss 0.25)'."""
-    return f"{level.name} (loss {level.value:.6g})"
+    """A level's name with its loss: 'the trap 1/4 (loss 0.25)'."""
+    kind = "the lowest level" if level.solves else "the trap"
+    return f"{kind} {level.name} (loss {level.value:.6g})"
+
+
+def solved(level: Level, condition: Condition) -> str:
+    """That a task is solved at its lowest level, and why not better."""
+    straight = condition.units.straight(condition)
+    why = "its units bend nowhere" if straight else "rows of equal inputs have different targets"
+    return f"the task is solved{f' as far as it can be, since {why}' if level.unavoidable else ''}"
 
 
 def _describe(rests: tuple[Rest, ...], task: Task) -> str:

@@ -27,6 +27,7 @@ called under every loss: the same rows share the best constant for them, at anot
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, combinations, product
@@ -77,7 +78,12 @@ class Level(NamedTuple):
     value: float
     name: str
     rests: tuple[Rest, ...]  # every set of predictions that has it
-    solves: bool  # whether every row is right, or as near to it as other targets of the same inputs allow
+    solves: bool  # whether every row is right, or as near to it as rows of equal inputs, or units of slope 1, allow
+
+    @property
+    def unavoidable(self) -> bool:
+        """Whether rows are wrong there though no network gets lower."""
+        return self.solves and bool(self.rests[0].wrong)
 
 
 class Levels(NamedTuple):
@@ -94,6 +100,8 @@ def levels(condition: Condition) -> Levels:
     The output is the loss's own, or the score itself. Raises ValueError for a task of too many patterns.
     """
     task, hidden, bias = condition.task, condition.hidden, condition.bias
+    scale = 1.0 if LOSSES[condition.loss].logits else task.spread
+    condition = replace(condition, task=replace(task, targets=tuple(t / scale for t in task.targets)))
     slope, _ = condition.slopes or (0.0, 1.0)
     features = _features(task.inputs, bias)
     patterns = tuple(pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope)
@@ -104,7 +112,7 @@ def levels(condition: Condition) -> Levels:
     alike = np.column_stack([np.round(np.where(infinite, 0.0, f) / SAME / 10), infinite]) + 0.0
     _, first, kind = np.unique(alike, axis=0, return_index=True, return_inverse=True)
     rests = [
-        (float(value[n]), _rest(f[n], infinite[n], condition))
+        (float(value[n]) * scale**2, _rest(f[n], infinite[n], condition, scale))
         for n in np.sort(first).tolist()
         if any(
             _realised(f[m], infinite[m], features, bias, slope, units, signs)
@@ -113,7 +121,7 @@ def levels(condition: Condition) -> Levels:
             for units, signs in _units(chosen, hidden)
         )
     ]
-    return Levels(_grouped(rests, task), reach == most)
+    return Levels(_grouped(rests, task, scale, condition.units.straight(condition)), reach == most)
 
 
 def _features(inputs: tuple[tuple[float, ...], ...], bias: bool) -> Array:
@@ -218,24 +226,28 @@ def _realised(
     return False
 
 
-def _rest(f: Array, infinite: Array, condition: Condition) -> Rest:
+def _rest(f: Array, infinite: Array, condition: Condition, scale: float) -> Rest:
     y, targets = OUTPUTS[LOSSES[condition.loss].output or "identity"].value(f, None), condition.task.targets
     y = np.round(np.where(infinite, infinite > 0, y), 9) + 0.0
     wrong = tuple(np.flatnonzero(np.abs(y - targets) > SAME).tolist())
-    return Rest(tuple(y.tolist()), merged_rows([*y[:, None]], targets, SAME)[0][0], wrong, bool(infinite.any()))
+    return Rest(
+        tuple((y * scale).tolist()), merged_rows([*y[:, None]], targets, SAME)[0][0], wrong, bool(infinite.any())
+    )
 
 
-def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:
-    """Rests of one value are one level."""
+def _grouped(rests: list[tuple[float, Rest]], task: Task, scale: float, straight: bool) -> tuple[Level, ...]:
+    """Rests of one value are one level, as precise as targets divided by the scale allow."""
+    same = SAME * scale**2
     alike = np.array([[task.times[m] * (x == other) for m, other in enumerate(task.inputs)] for x in task.inputs])
     best = alike @ task.targets / alike.sum(axis=1)  # rows of equal inputs have one prediction
     rests = sorted(rests, key=lambda each: (each[0], len(each[1].wrong), each[1].predictions))
-    starts = [n for n in range(len(rests)) if n == 0 or rests[n][0] - rests[n - 1][0] > SAME]
-    found = []
+    starts = [n for n in range(len(rests)) if n == 0 or rests[n][0] - rests[n - 1][0] > same]
+    found: list[Level] = []
     for first, end in zip(starts, [*starts[1:], len(rests)], strict=True):
         value, group = rests[first][0], tuple(rest for _, rest in rests[first:end])
-        solves = value <= SAME or np.allclose(group[0].predictions, best, rtol=0, atol=SAME * max(task.spread, 1))
-        found.append(Level(value if value > SAME else 0.0, _name(group[0], task), group, solves))
+        fitted = np.allclose(group[0].predictions, best, rtol=0, atol=SAME * scale)
+        solves = value <= same or fitted or (straight and not found)
+        found.append(Level(value if value > same else 0.0, _name(group[0], task), group, solves))
     return tuple(found)
 
 
@@ -247,9 +259,9 @@ def _name(rest: Rest, task: Task) -> str:
 
 
 def fraction(value: float, largest: int, near: float) -> str:
-    """The nearest fraction with a denominator up to the largest, if it is so near; else four significant digits."""
+    """The nearest fraction with a denominator up to the largest, if it is short and so near; else four digits."""
     found = Fraction(value).limit_denominator(largest)
-    return str(found) if abs(float(found) - value) < near else f"{value:.4g}"
+    return str(found) if abs(float(found) - value) < near and len(str(found)) < 8 else f"{value:.4g}"
 
 
 @lru_cache

@@ -55,7 +55,7 @@ def saved(tmp_path: Path, W1: Any, b1: Any, W2: Any, b2: float) -> str:
         (["loss=0"], "the task is solved"),
         (["loss=0.125"], "it is one of mse (the mean squared error): the trap 1/4"),
         (["loss=0.125", "loss_name=mse"], "Under mse a loss of 0.125 is the trap 1/4"),
-        (["loss=0.2"], "is not a level of half_sse: the nearest trap is 1/4"),
+        (["loss=0.2"], "is not a level of half_sse: the nearest is the trap 1/4"),
         (["loss=1e40"], "1e+40 is not a level of half_sse: no level of this task is that high, so"),
         (["loss=0.25"], "it is the trap 1/2 (loss 0.25): then ask with loss=0.25 loss_name=mse. how"),
         (["loss=0.5"], "it is the trap 1/4 (loss 0.5): then ask with loss=0.25 loss_name=half_sse."),
@@ -187,6 +187,10 @@ def test_a_leaky_unit_is_never_called_dead(tmp_path: Path, capsys: pytest.Captur
     assert [unit.state for unit in found.units] == ["linear", "linear"]
     text = said(capsys, saved(tmp_path, *weights), "activation=leaky_relu", "slope=1.0")
     assert "units 2, all of them linear, whatever their weights" in text
+    text = said(capsys, saved(tmp_path, [[1, 0], [0, 1]], [0, 0], [0, 0], 0.5), "activation=leaky_relu", "slope=1.0")
+    assert "verdict No loss is lower: the task is solved as far as it can be, since its units bend nowhere." in text
+    assert "A global minimum" in text
+    assert "trap" not in text
 
 
 def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -243,7 +243,7 @@ def test_an_ambiguous_number_tells_the_other_reading_too() -> None:
 def test_a_loss_that_is_no_level_is_not_forced_onto_one() -> None:
     decoded = decode(0.2, Condition())
     assert not decoded.matches
-    assert "is 1/4 (loss 0.25), 0.05 away" in decoded.text
+    assert "is the trap 1/4 (loss 0.25), 0.05 away" in decoded.text
     with pytest.raises(ValueError, match="finite number from 0"):
         decode(math.nan, Condition())
 
@@ -265,7 +265,7 @@ def test_soft_targets_are_solved_at_their_entropy() -> None:
     task = Task("soft", XOR.inputs, (0.2, 0.7, 0.7, 0.2))
     condition = Condition(task=task, **fitting("bce"))
     assert decode(0.5556, condition).text == "0.5556: the task is solved."
-    assert decode_predictions(task.targets, condition).text == "These predictions solve the task."
+    assert decode_predictions(task.targets, condition).text == "These are predictions with which the task is solved."
     assert condition.refusal() == ""
     assert "loss=bce of task=soft is 0.5556 at least" in replace(condition, success=Success()).refusal()
     assert replace(condition, success=Success(tolerance=0.6)).refusal() == ""
@@ -299,4 +299,24 @@ def test_what_rows_of_equal_inputs_leave_over_is_no_trap() -> None:
     twice = Task("twice", (*XOR.inputs, (1.0, 1.0)), (*XOR.targets, 1.0))
     lowest, *_ = levels(Condition(task=twice)).levels
     assert (round(lowest.value, 12), lowest.solves) == (0.25, True)
-    assert "as far as it can be: rows of equal inputs" in decode(0.25, Condition(task=twice)).text
+    assert "as far as it can be, since rows of equal inputs" in decode(0.25, Condition(task=twice)).text
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e8])
+def test_levels_do_not_depend_on_the_scale_of_the_targets(scale: float) -> None:
+    usual, scaled = (levels(Condition(task=replace(XOR, targets=(0, t, t, 0)))).levels for t in (1.0, scale))
+    assert [level.name for level in scaled] == [level.name for level in usual] == ["0", "1/4", "1/3", "1/2"]
+    assert [level.value / scale**2 for level in scaled] == pytest.approx([level.value for level in usual], abs=1e-9)
+    assert [[rest.merged for rest in level.rests] for level in scaled] == [
+        [rest.merged for rest in level.rests] for level in usual
+    ]
+
+
+def test_the_lowest_level_of_units_that_bend_nowhere_is_no_trap() -> None:
+    straight = Condition(activation="leaky_relu", slope=1.0)
+    (lowest,) = levels(straight).levels
+    assert (round(lowest.value, 12), lowest.solves, lowest.unavoidable) == (0.5, True, True)
+    told = decode(0.5, straight).text, decode_predictions((0.5,) * 4, straight).text, decode(0.25, straight).text
+    assert all("as far as it can be, since its units bend nowhere" in text for text in told[:2])
+    assert "it is one of mse (the mean squared error): the lowest level 1/2 (loss 0.25)" in told[2]
+    assert not any("trap" in text for text in told)
