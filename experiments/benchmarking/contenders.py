@@ -17,6 +17,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from analysis.data.processes import available_cores
+from analysis.entry import RunError, turning
 from experiments.study.batches import LARGEST
 from experiments.study.given_fields import make_condition, read_fields
 from nnxor import engines
@@ -233,7 +234,7 @@ TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = { 
 def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a case whose contender is installed: the median of what a training of `epochs` epochs takes."""
     cases, clock = TABLES[table]
-    work = list[tuple[Row, Callable[[], object], float, list[float]]]()
+    work = list[tuple[Row, str, Callable[[], object], float, list[float]]]()
     for labels, who, fields in cases():
         if importlib.util.find_spec(who.needs):
             sizes = {"hidden": hidden, "epochs": max(1, round(epochs * who.share))}
@@ -241,14 +242,15 @@ def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
             weights = initial_weights(condition, range(who.trainings))
             scale = epochs / condition.epochs / who.trainings
             row = {"hidden": hidden, "epochs": epochs, **labels}
-            work.append((row, partial(who.train, condition, weights), scale, []))
+            work.append((row, who.name, partial(who.train, condition, weights), scale, []))
     for _ in range(repeats + 1):  # the first round compiles and starts workers
-        for _, train, scale, times in work:
+        for _, name, train, scale, times in work:
             began = clock()
-            train()
+            with turning(Exception, RunError, f"{name} cannot train here: "):  # a broken library can fail in any way
+                train()
             times.append((clock() - began) * scale * 1e3)
     rows = []
-    for row, _, _, (_, *ms) in work:
+    for row, *_, (_, *ms) in work:
         median, span = statistics.median(ms), {"ms_min": min(ms), "ms_max": max(ms)}
         rows.append({**row, "ms_per_training": median, **span, "trainings_per_s": 1e3 / median})
     return rows

@@ -21,6 +21,7 @@ from experiments.benchmarking import contenders as who
 from experiments.execution.progress import say
 from experiments.store.manifest import now, provenance
 from experiments.study.checked import checked, path, section
+from nnxor import engines
 from nnxor.checks import Check, allowing, instance, whole
 from nnxor.condition import MOST_EPOCHS
 
@@ -48,6 +49,9 @@ def benchmark(config: Mapping[str, Any]) -> int:
         checked("hidden", width, whole(1, 4096))
     checked("hidden", widths, allowing(lambda each: 0 < len({*each}) == len(each), WIDTHS))
     checked("trainings", trainings, allowing(lambda n: n % 16 == 0, "a multiple of 16, the default study's conditions"))
+    for engine in engines.ENGINES.values():
+        if engine.fault:
+            raise RunError(f"the engine {engine.name} cannot be loaded: {engine.fault}; nothing was timed or removed")
     with turning(OSError, InputError, f"output={folder} cannot be a folder for the figures: "):  # before any work
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:  # of an earlier run

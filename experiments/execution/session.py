@@ -11,7 +11,7 @@ from typing import Any
 from analysis.data.processes import DRAWING, helpers
 from analysis.entry import DONE, FAILED, LISTENER, RunError
 from experiments.execution.backends import execute
-from experiments.execution.options import Options, read_options
+from experiments.execution.options import Options, read_options, refuse_broken
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
 from experiments.study import batches
@@ -52,6 +52,8 @@ def run(config: Mapping[str, Any]) -> int:
 
         describe(folder, options)
         return DONE
+    if not (options.auto or folder.path.exists()):
+        refuse_broken(options.engine)  # before a folder is made
     with folder.claim(options.overwrite), keeping(folder):
         todo = batches.left(study, folder.done(), options.engine, options.batch)
         for line in folder.left_aside:

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,22 @@ def config_of(folder: Path, **changes: object) -> dict[str, object]:
 def test_bad_settings_are_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
         benchmark.benchmark(config_of(tmp_path / "x", **change))
+
+
+def test_a_broken_engine_and_a_broken_library_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "engines.csv").write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "nnxor.engines.engine_numba", None)
+        with pytest.raises(RunError, match=r"^the engine numba cannot be loaded: .*; nothing was timed or removed$"):
+            benchmark.benchmark(config_of(tmp_path))
+    assert (tmp_path / "engines.csv").read_text() == "old"
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(contenders, "contenders", lambda: [contenders.Contender("peer", 1, 1.0, broken)])
+    with pytest.raises(RunError, match=r"^peer cannot train here: two lines$"):
+        benchmark.benchmark(config_of(tmp_path))
 
 
 def test_the_commands_are_those_that_are_said() -> None:

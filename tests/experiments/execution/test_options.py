@@ -80,3 +80,4 @@ def test_where_the_fast_engine_is_broken_another_trains(tmp_path: Path, monkeypa
     assert asked.returncode == 2
     assert "engine=numba cannot be loaded: " in asked.stderr
     assert asked.stderr.endswith("; allowed: reference, numpy\n")
+    assert not (tmp_path / "a").exists()

@@ -191,6 +191,7 @@ def test_a_leaky_unit_is_never_called_dead(tmp_path: Path, capsys: pytest.Captur
     assert "verdict No loss is lower: the task is solved as far as it can be, since its units bend nowhere." in text
     assert "A global minimum" in text
     assert "trap" not in text
+    assert "how common" not in text
 
 
 def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
