@@ -225,6 +225,21 @@ class Condition:
         """Why its values do not go together, and what is allowed; the empty text where they do."""
         return next(_refusals(self), "")
 
+    def out_of_reach(self) -> str:
+        """Why no network of it is ever solved, and what is allowed; the empty text where rows contradict no others."""
+        rule, task, lowest = self.success, self.task, LOSSES[self.loss].lowest(self.task)
+        ends = [(float(min(times)), float(max(times))) for times in task.contradictions]
+        never = {
+            "loss": lowest > rule.tolerance,
+            "margin": any(high - low >= 2 * rule.tolerance for low, high in ends),
+            "threshold": rule.ties == "fail" and any(low < task.middle < high for low, high in ends),
+        }
+        if not (ends and never[rule.rule]):
+            return ""
+        what = f"rows of task={task.name} have equal inputs and different targets"
+        allowed = f"success.rule=loss with a success.tolerance above {lowest:.6g}"
+        return f"success.rule={rule.rule} can never hold, since {what}; allowed: {allowed}"
+
     @property
     def repeats(self) -> bool:
         """Whether the next state of a training follows from the present one alone, whatever the epoch."""

@@ -154,9 +154,11 @@ def _seeds(given: object) -> range:
 
 
 def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range, record: str) -> None:
-    """InputError for two tasks or inits of one name, more seeds than weights, and more trainings than can be kept."""
+    """InputError for what is never solved, two tasks or inits of one name, and more seeds or trainings than can be."""
     seen: dict[tuple[str, str], object] = {}
     for condition in conditions:
+        if why := condition.out_of_reach():
+            raise InputError(why)
         init = condition.init
         for kind, value in (("task", condition.task), ("init", init)):
             if seen.setdefault((kind, value.name), value) != value:

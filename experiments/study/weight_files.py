@@ -32,7 +32,7 @@ WRITE_IT = (  # how to write a network that cannot be read
 )
 SETS = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
 PLAIN = "W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers"
-SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}  # of PyTorch
 
 Arrays = Mapping[str, np.ndarray]
@@ -51,6 +51,9 @@ def read_network(path: Path, n_inputs: int) -> Network:
     """The network of one hidden layer in a file, in float64; InputError says what is wrong with the file."""
     arrays = _read_arrays(path, "weights")
     held = f"weights={path} holds {_shapes(arrays):.300}"
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu" and (array.ndim or name in PARAMETERS):
+            raise InputError(f"weights={path}: {name} holds {array.dtype}; allowed: real numbers")
     if {*PARAMETERS} <= set(arrays) and arrays["W2"].ndim == 1:  # as `nnxor.train` has it
         arrays["W2"] = arrays["W2"][:, None]
     layers = _layers(arrays)
@@ -175,11 +178,12 @@ def _npz(content: io.BytesIO) -> Mapping[str, Any]:
 def _safetensors(content: io.BytesIO) -> Mapping[str, Any]:
     """Eight bytes with the length of a header in JSON, the header, then the numbers (little endian)."""
     header = json.loads(content.read(int.from_bytes(content.read(8), "little")))
-    numbers = content.read()
+    numbers, held = content.read(), {name: about for name, about in header.items() if name != "__metadata__"}
+    if odd := {about["dtype"] for about in held.values()} - {*SAFETENSORS}:
+        raise ValueError(f"it holds numbers of {min(odd)}: save them as float")
     return {
         name: np.frombuffer(numbers[slice(*about["data_offsets"])], SAFETENSORS[about["dtype"]]).reshape(about["shape"])
-        for name, about in header.items()
-        if name != "__metadata__"
+        for name, about in held.items()
     }
 
 

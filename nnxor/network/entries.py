@@ -115,6 +115,15 @@ class Loss(Uses):
         soft = [(Fraction(t), n) for t, n in zip(task.targets, task.times, strict=True) if self.logits and 0 < t < 1]
         return self.weight(task.n_examples) * float(sum(int(n) * self.mixed(t) for t, n in soft))
 
+    def lowest(self, task: Task) -> float:
+        """The loss below which no predictions get, since rows of equal inputs share one: best is their mean target."""
+        more = Fraction(0)
+        for times in task.contradictions:
+            mean = sum((t * n for t, n in times.items()), Fraction(0)) / times.total()
+            own = sum(n * self.mixed(t) for t, n in times.items() if not self.logits or 0 < t < 1)
+            more += times.total() * self.mixed(mean) - own
+        return self.of_targets(task) + self.weight(task.n_examples) * float(more)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Uses):

@@ -1,7 +1,9 @@
 """What is learnt: a truth table, one row a point."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, Self
 
@@ -83,6 +85,14 @@ class Task:
     def times(self) -> Wholes:
         """How often each row counts, shape (N,)."""
         return np.array(self.multiplicities or (1,) * self.n_rows, np.int64)
+
+    @cached_property
+    def contradictions(self) -> list[Counter[Fraction]]:
+        """How often each target comes, of rows of equal inputs that have different ones."""
+        found = defaultdict[tuple[float, ...], Counter[Fraction]](Counter)
+        for x, t, n in zip(self.inputs, self.targets, self.times.tolist(), strict=True):
+            found[x][Fraction(t)] += n
+        return [times for times in found.values() if len(times) > 1]
 
     @cached_property
     def examples(self) -> Self:

@@ -482,6 +482,7 @@ def test_a_network_that_fits_another_loss_is_told_so(tmp_path: Path, capsys: pyt
         ("n.txt", b"", "allowed: a file .npz, .safetensors, .pt, .pth, .weights.h5"),
         ("n.npz", b"PK", "cannot be read"),
         ("n.safetensors", b"12345678{", "cannot be read"),
+        ("n.safetensors", b"\x13" + bytes(7) + b'{"a":{"dtype":"B"}}', "it holds numbers of B: save them as float"),
         ("n.pt", b"", "cannot be read"),
         ("n.weights.h5", b"", "needs h5py, which is not installed"),
     ],
@@ -511,6 +512,11 @@ def test_layers_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
         np.savez(tmp_path / "more.npz", W1=W1, b1=B1, W2=W2, b2=B2, **more)
         with pytest.raises(InputError, match=r"allowed: a hidden and an output layer|more than a hidden and an output"):
             read_network(tmp_path / "more.npz", 2)
+    ours: dict[str, Any] = {"W1": W1, "b1": B1, "W2": W2, "b2": B2}
+    for name, kind, told in (("W1", complex, "complex128"), ("b1", complex, "complex128"), ("W2", "U3", "<U3")):
+        np.savez(tmp_path / "odd.npz", **{**ours, name: ours[name].astype(kind), "note": np.array("mine")})
+        with pytest.raises(InputError, match=f"{name} holds {told}; allowed: real numbers"):
+            read_network(tmp_path / "odd.npz", 2)
     np.savez(tmp_path / "nan.npz", W1=W1 * np.nan, b1=B1, W2=W2, b2=B2)
     with pytest.raises(InputError, match="not all of its numbers are finite"):
         read_network(tmp_path / "nan.npz", 2)

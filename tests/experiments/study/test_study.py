@@ -6,6 +6,7 @@ import pytest
 import yaml
 from harness import ROOT, compile_for_hours, compose
 
+from analysis.entry import InputError
 from experiments.execution import reporting
 from experiments.execution.session import run as run_study
 from experiments.study import catalog
@@ -156,3 +157,23 @@ def test_an_init_without_a_name_is_labelled_by_its_laws(written: dict[str, objec
     made = catalog.read_init("init", written)
     assert isinstance(made, Init)
     assert made.label == label
+
+
+@pytest.mark.parametrize(
+    ("rule", "never", "reached"),
+    [
+        ("success.rule=loss", 0.2499, 0.25), ("success.rule=margin", 0.5, 0.51),
+        ("success.rule=threshold", "fail", "pass"), ("base.loss=mse", 0.0999, 0.1), ("base.loss=bce", 0.2772, 0.2773),
+    ],
+)  # fmt: skip
+def test_success_that_contradictory_rows_put_out_of_reach_is_refused(
+    tmp_path: Path, rule: str, never: object, reached: object
+) -> None:
+    table = tmp_path / "contra.csv"
+    table.write_text("x1,x2,t\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n1,1,1\n")
+    more = ["base.output=sigmoid"] if "bce" in rule else []
+    given = ["study=smoke", f"base.task={table}", rule, *more]
+    setting = "success.ties" if "threshold" in rule else "success.tolerance"
+    with pytest.raises(InputError, match=r"can never hold, since rows of task=contra.csv have equal inputs"):
+        read_study(compose(*given, f"{setting}={never}"))
+    assert read_study(compose(*given, f"{setting}={reached}")).conditions
