@@ -48,7 +48,10 @@ def run_study(
     >>> len(trials), bool(solved[3] > solved[2])
     (160, True)
     """
-    checked("study", study, checks.optional(checks.instance(str, "the name of a study")))
+    named_so = checks.allowing(lambda value: isinstance(value, str) and len(value) < 256, "the name of a study")
+    checked("study", study, checks.optional(named_so))
+    for key, place in {"output": output, "config_dir": config_dir}.items():
+        checked(key, place, checks.optional(checks.instance((str, Path), "a path")))
     words = ["report=false"] if study is None else ["report=false", f"study={study}"]
     config = composed("run", words, config_dir)
     for name, value in fields.items():

@@ -136,7 +136,7 @@ def composed(config: str, arguments: list[str], folder: str | Path | None = None
     """The configuration that a command would get from these arguments, and with a folder of the user's own."""
     prepare_hydra()
     own = [] if folder is None else [Path(folder).absolute()]
-    if folder is not None and not own[0].is_dir():
+    if own and not os.path.isdir(own[0]):
         raise InputError(f"config_dir={folder} is not a folder")
     catalog.FOLDERS[:] = [*own, CONF]
     sought = f"hydra.searchpath=[{''.join(quoted(str(each)) for each in own)}]"

@@ -7,6 +7,7 @@ from typing import Any
 
 from nnxor.registry import hint
 
+LONGEST = 60  # characters of a value that a message holds
 Check = Callable[[object], Any]
 
 
@@ -52,7 +53,7 @@ def choice(allowed: Iterable[object]) -> Check:
 
     def check(value: object) -> object:
         options = list(allowed)
-        if any(value == option and type(value) is type(option) for option in options):
+        if any(type(value) is type(option) and value == option for option in options):
             return value
         raise ValueError(hint(show(value), map(show, options)))
 
@@ -90,6 +91,12 @@ def optional(check: Check, none: object = None) -> Check:
 def instance(kinds: type | tuple[type, ...], allowed: str) -> Check:
     """A value of these classes, which `allowed` puts into words."""
     return allowing(lambda value: isinstance(value, kinds), allowed)
+
+
+def brief(value: object) -> str:
+    """A value in a message: in one line, and not all of a long one."""
+    line = " ".join(show(value).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def show(value: object) -> str:

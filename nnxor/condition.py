@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nnxor.checks import below_one, choice, instance, not_zero, optional, positive, show, some_of, switch, up_to, whole
+from nnxor.checks import below_one, brief, choice, instance, not_zero, optional, positive, some_of, switch, up_to, whole
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.draws import PARAMETERS
@@ -167,7 +167,7 @@ class Condition:
             try:
                 object.__setattr__(self, name, about.check(value))
             except ValueError as error:
-                raise ValueError(f"{name}={show(value)} is not allowed; {error}") from None
+                raise ValueError(f"{name}={brief(value)} is not allowed; {error}") from None
         for name in FIELDS:
             if not self.uses(name):
                 object.__setattr__(self, name, FIELDS[name].default)

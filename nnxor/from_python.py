@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from nnxor import engines
 from nnxor.arrays import Floats, Values
+from nnxor.checks import brief
 from nnxor.condition import FIELDS, Condition, fitting, users
 from nnxor.engines import engine_numpy
 from nnxor.network.draws import Weights
@@ -100,7 +101,7 @@ def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
     """
     condition = _condition(fields)
     if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed={seed} is not allowed; allowed: an integer from 0 to 2**63 - 1")
+        raise ValueError(f"seed={brief(seed)} is not allowed; allowed: an integer from 0 to 2**63 - 1")
     found = trials(condition, range(seed, seed + 1), engines.load(engine))
     return Run(condition, int(seed), found.start.only(), found.end.only(), _row(found.columns))
 
@@ -130,9 +131,9 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
         raise ValueError("weights must be finite numbers, of one network")
     dtype = "float32" if all(getattr(each, "dtype", None) == np.float32 for each in (W1, b1, W2)) else "float64"
     n_inputs, hidden, _ = weights.W1.shape
-    if fields.get("hidden", hidden) != hidden:
-        raise ValueError(f"hidden={fields['hidden']} contradicts W1, which has hidden={hidden}")
-    condition = _condition({"dtype": dtype, **fields, "hidden": hidden, "epochs": 0})
+    condition = _condition({"dtype": dtype, "hidden": hidden, **fields, "epochs": 0})
+    if condition.hidden != hidden:
+        raise ValueError(f"hidden={condition.hidden} contradicts W1, which has hidden={hidden}")
     if n_inputs != condition.task.n_inputs:
         raise ValueError(f"W1 is for {n_inputs} inputs; task={condition.task.name} has another number")
     weights = weights.astype(condition.numpy_dtype)
@@ -162,7 +163,7 @@ def _shipped(name: str, value: Any) -> Any:
     folder = files("conf").joinpath(name)
     names = sorted(each.name.removesuffix(".yaml") for each in folder.iterdir() if each.name.endswith(".yaml"))
     if value not in names:
-        raise ValueError(f"{name}={value} is unknown; {hint(value, names)}")
+        raise ValueError(f"{name}={brief(value)} is unknown; {hint(value, names)}")
     return SHIPPED[name](value, yaml.safe_load(folder.joinpath(f"{value}.yaml").read_text(encoding="utf-8")))
 
 

@@ -140,7 +140,7 @@ def beside(path: Path) -> Path:
 def read_finished(folder: Path, ways_out: str) -> dict[str, Any]:
     """What manifest.json of a finished result folder holds; FolderError, as `read_manifest`, for any other folder."""
     name = "name a result folder that experiments.run made"
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # a name may be too long for a file
         raise FolderError(f"{folder} is not a folder; {name}")
     manifest = read_manifest(folder, ways_out)
     if manifest is None:

@@ -19,7 +19,7 @@ path = checks.allowing(  # it may look like a number
 
 def checked(key: str, value: object, check: checks.Check) -> Any:
     """The value if the check allows it, or InputError."""
-    with turning(ValueError, InputError, f"{key}={checks.show(value):.60} is not allowed; "):
+    with turning(ValueError, InputError, f"{key}={checks.brief(value)} is not allowed; "):
         return check(value)
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnxor.arrays import Array, Ints, Wholes
+from nnxor.checks import brief
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS
@@ -120,8 +121,9 @@ def fastest() -> tuple[str, str]:
 
 def load(name: str) -> Train:
     """The function `train` of the engine of that name, 'auto' for the fastest; its module is imported only now."""
-    if name not in (allowed := ["auto", *ENGINES]):
-        raise ValueError(f"engine={name} is unknown; {hint(str(name), allowed)}")
+    allowed = ["auto", *ENGINES]
+    if not isinstance(name, str) or name not in allowed:
+        raise ValueError(f"engine={brief(name)} is unknown; {hint(str(name), allowed)}")
     train: Train = importlib.import_module(ENGINES[fastest()[0] if name == "auto" else name].module).train
     return train
 

@@ -104,6 +104,14 @@ def test_what_is_not_allowed_is_said_in_one_line() -> None:
         experiments.run_study("smoke", seeds=[5, 6])  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^study=5 is not allowed"):
         experiments.run_study(5)  # type: ignore[arg-type]
+    for key in ("output", "config_dir"):
+        with pytest.raises(InputError, match=rf"^{key}=3 is not allowed; allowed: null, a path$"):
+            experiments.run_study("smoke", **{key: 3})  # type: ignore[arg-type]
+    for long in ({"config_dir": "9" * 5000}, {"study": "9" * 5000}):
+        with pytest.raises(InputError, match=r"is not allowed|is not a folder"):
+            experiments.run_study(**long)
+    with pytest.raises(InputError, match="is not a folder"):
+        analysis.load("9" * 5000)
 
 
 def test_a_file_of_another_folder_or_of_a_later_day_is_read_anew(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -83,6 +84,14 @@ def test_shapes_as_frameworks_have_them_are_taken() -> None:
             "^order would do nothing without a batch_size$",
         ),
         (lambda: nnxor.train(engine="numbra"), "^engine=numbra is unknown; did you mean numba. allowed: auto, "),
+        (lambda: nnxor.train(engine=pd.NA), "^engine=<NA> is unknown; allowed: auto, "),
+        (lambda: nnxor.train(loss=pd.NA), "^loss=<NA> is not allowed; allowed: half_sse, "),
+        (
+            lambda: nnxor.train(activation=pd.Series([1, 2])),
+            "^activation=0 1 1 2 dtype: int64 is not allowed; allowed: relu",
+        ),
+        (lambda: nnxor.train(task="9" * 5000), "^task=9{60}... is unknown; allowed: and"),
+        (lambda: nnxor.diagnose([[1], [1]], [0], [1], 0, hidden=pd.NA), "^hidden=<NA> is not allowed; allowed: an int"),
         (lambda: nnxor.diagnose({}, [0], [1], 0), "W1 .D,H."),
         (lambda: nnxor.diagnose([[10**400], [1]], [0], [1], 0), "W1 .D,H."),
         (lambda: nnxor.diagnose([[1j], [1]], [0], [1], 0), "^weights must be real"),
@@ -95,8 +104,9 @@ def test_shapes_as_frameworks_have_them_are_taken() -> None:
     ],
 )
 def test_what_is_not_allowed_is_said_in_one_line(what: Callable[[], Any], why: str) -> None:
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ValueError, match=why) as refusal:
         what()
+    assert "\n" not in str(refusal.value)
 
 
 def test_the_package_tells_its_version_and_nothing_that_it_has_not() -> None:
