@@ -275,7 +275,7 @@ def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:
     return Solved(stop, bits)
 
 
-TO_DO = "delete it and report.html, and run the study again"
+TO_DO = "delete it, and run its study again"
 
 
 def load_laws(folder: Path) -> dict[str, float]:

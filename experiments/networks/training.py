@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.entry import DONE, InputError, turning
+from analysis.entry import DONE, InputError, RunError, turning
 from experiments.execution.progress import paragraph, say
 from experiments.study import given_fields
 from experiments.study.checked import check_writable, checked, known_keys, mapping, path
@@ -57,7 +57,9 @@ def train(config: Mapping[str, Any]) -> int:
     if plot:
         from experiments.store.exemplars import draw_exemplar  # which takes long
 
-        draw_exemplar(condition, weights, seed, Path(str(config["weights"])).name if config["weights"] else None, plot)
+        source = Path(str(config["weights"])).name if config["weights"] else None
+        with turning(OSError, RunError, f"plot={plot} cannot be written: "):
+            draw_exemplar(condition, weights, seed, source, plot)
         say(f"figures: {plot}")
     return DONE
 

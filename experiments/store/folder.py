@@ -71,6 +71,12 @@ def left_by(study: Study, drawn: bool = False) -> tuple[str, ...]:
     return (CONFIG, *tables.names(study.record), PACKAGE, *TOLD, *published, *figures)
 
 
+def lacking(path: Path, study: Study, drawn: bool = False) -> list[str]:
+    """What a finished run leaves and is not in a folder, where it must be a regular file (or `figures`)."""
+    there = {"figures"} if (path / "figures").is_dir() else set()
+    return [name for name in left_by(study, drawn) if not (name in there or is_regular(path / name))]
+
+
 def _text(config: Mapping[str, object]) -> str:
     """What config.yaml holds of a configuration."""
     return str(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
@@ -201,8 +207,8 @@ class ResultFolder:
         return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))
 
     def lacks(self, drawn: bool = False) -> list[str]:
-        """What a finished run leaves and is not there (see `left_by`)."""
-        return [name for name in left_by(self.study, drawn) if not (self.path / name).exists()]
+        """What a finished run leaves and is not there."""
+        return lacking(self.path, self.study, drawn)
 
     def is_told(self, config: Mapping[str, object]) -> bool:
         """Whether config.yaml says what this configuration does, also of what changes no training."""

@@ -20,7 +20,7 @@ from analysis.entry import InputError, RunError, in_a_line, turning
 from analysis.findings.findings import Findings
 from experiments.store import counts, rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, in_schema, schema, with_condition
-from experiments.store.folder import PACKAGE, PUBLISHED, left_by
+from experiments.store.folder import PACKAGE, PUBLISHED, lacking
 from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract
 from experiments.study.catalog import read_yaml
@@ -103,8 +103,8 @@ def check_bytes(record: Record) -> None:
             raise RunError(f"{path} is not the file that was written: {what}; {ANEW if name == CONFIG else AGAIN}")
     if set(files) != set(wanted):
         raise RunError(f"{record.path / 'manifest.json'} does not fit: files are {', '.join(files)}; {AGAIN}")
-    if lacking := [name for name in left_by(record.study) if not (record.path / name).exists()]:
-        raise RunError(f"{record.path / lacking[0]} is missing; {ANEW}")
+    if lost := lacking(record.path, record.study):
+        raise RunError(f"{record.path / lost[0]} is missing, or no regular file; {ANEW}")
     package = describe(record.manifest, record.path, record.study).encode()
     _check_content(record.path / PACKAGE, package, "config.yaml and the tables")
 
@@ -112,7 +112,8 @@ def check_bytes(record: Record) -> None:
 def check_derived(record: Record) -> list[str]:
     """Hold the files that are derived from the counts to them; returns their names."""
     with turning(FolderError, RunError):
-        expected = Findings.of(record.path).derived
+        found = Findings.of(record.path)
+        expected, _ = found.derived, (found.laws, found.exemplars)
     if (record.path / PUBLISHED).exists():  # though nothing may have been published
         expected = {PUBLISHED: ""} | expected
     for name, text in expected.items():

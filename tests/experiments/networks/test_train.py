@@ -207,3 +207,12 @@ def test_files_keep_every_bit(dtype: str, tmp_path: Path) -> None:
     save_weights(tmp_path / "w.npz", weights)
     again = read_network(tmp_path / "w.npz", 2).weights.astype(np.dtype(dtype))
     assert all(np.array_equal(a, b) for a, b in zip(weights, again, strict=True))
+
+
+def test_figures_that_cannot_be_written_are_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that names no file was taken for one of standard output."""
+    monkeypatch.setattr(
+        "experiments.store.exemplars.draw_exemplar", lambda *_: (_ for _ in ()).throw(OSError(27, "big"))
+    )
+    said = train("epochs=5", f"plot={tmp_path / 'figures'}", status=1)
+    assert said == f"plot={tmp_path / 'figures'} cannot be written: big\n"

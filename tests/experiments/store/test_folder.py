@@ -110,6 +110,12 @@ def test_whatever_is_lost_of_what_a_run_leaves_is_found_and_made_again(
     assert status_of(out, "sample=1") == 0
     whole = ResultFolder(out, read_study(compose(*SMALL, *study)))
     assert [whole.lacks(), whole.lacks(drawn=True)] == [[], ["explorer.html", "report.html", "figures"]]
+    (out / "exemplars.json").write_text((out / "laws.json").read_text())
+    assert status_of(out) == 1
+    assert "exemplars.json is damaged" in refused(capsys)
+    (out / "laws.json").unlink()
+    (out / "laws.json").mkdir()
+    assert whole.lacks() == ["laws.json"]
 
 
 def test_tables_that_a_killed_run_did_not_put_in_their_place_are_not_called_altered(
