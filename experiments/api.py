@@ -17,10 +17,14 @@ from analysis.entry import DONE, InputError, RunError
 from experiments.composing import composed
 from experiments.execution.session import named, run
 from experiments.store.folder import WAYS_OUT
-from experiments.study.checked import checked
+from experiments.study.checked import checked, section
 from experiments.study.given_fields import AXES
 from nnxor import checks
 from nnxor.registry import hint
+
+NAME = checks.allowing(lambda value: isinstance(value, str) and len(value) < 256, "the name of a study")
+PLACE = checks.optional(checks.instance((str, Path), "a path"))
+ARGUMENTS = {"study": checks.optional(NAME), "output": PLACE, "config_dir": PLACE}
 
 
 def run_study(
@@ -48,10 +52,7 @@ def run_study(
     >>> len(trials), bool(solved[3] > solved[2])
     (160, True)
     """
-    named_so = checks.allowing(lambda value: isinstance(value, str) and len(value) < 256, "the name of a study")
-    checked("study", study, checks.optional(named_so))
-    for key, place in {"output": output, "config_dir": config_dir}.items():
-        checked(key, place, checks.optional(checks.instance((str, Path), "a path")))
+    section("", {"study": study, "output": output, "config_dir": config_dir}, ARGUMENTS)
     words = ["report=false"] if study is None else ["report=false", f"study={study}"]
     config = composed("run", words, config_dir)
     for name, value in fields.items():

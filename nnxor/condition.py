@@ -227,18 +227,18 @@ class Condition:
 
     def out_of_reach(self) -> str:
         """Why no network of it is ever solved, and what is allowed; the empty text where rows contradict no others."""
-        rule, task, lowest = self.success, self.task, LOSSES[self.loss].lowest(self.task)
-        ends = [(float(min(times)), float(max(times))) for times in task.contradictions]
+        rule, task = self.success, self.task
+        if not (ends := [(float(min(times)), float(max(times))) for times in task.contradictions]):
+            return ""
+        lowest = LOSSES[self.loss].lowest(task)
         never = {
             "loss": lowest > rule.tolerance,
             "margin": any(high - low >= 2 * rule.tolerance for low, high in ends),
             "threshold": rule.ties == "fail" and any(low < task.middle < high for low, high in ends),
         }
-        if not (ends and never[rule.rule]):
-            return ""
-        what = f"rows of task={task.name} have equal inputs and different targets"
+        what = f"can never hold, since rows of task={task.name} have equal inputs and different targets"
         allowed = f"success.rule=loss with a success.tolerance above {lowest:.6g}"
-        return f"success.rule={rule.rule} can never hold, since {what}; allowed: {allowed}"
+        return f"success.rule={rule.rule} {what}; allowed: {allowed}" if never[rule.rule] else ""
 
     @property
     def repeats(self) -> bool:

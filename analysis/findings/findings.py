@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from analysis.data.conditions import FIELDS, NAMING, closest, is_number, swept, values, with_values
-from analysis.data.door import CONFIG, FolderError, read_text
-from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, size
+from analysis.data.door import ANEW, CONFIG, read_text
+from analysis.data.reading import Counted, damage_told, fine, left_alone, load, load_exemplars, load_laws, size
 from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors, published_frame
 from analysis.findings.stuck import failure_causes, freed, redrawn
@@ -46,11 +46,8 @@ class Findings(Counted):
     @cached_property
     def config(self) -> dict[str, Any]:
         """The study as it was run, from config.yaml; FolderError where that cannot be read."""
-        try:
+        with damage_told(self.folder / CONFIG, ANEW):
             return dict(yaml.safe_load(read_text(self.folder / CONFIG)))
-        except (OSError, ValueError, TypeError, yaml.YAMLError):
-            why = f"{self.folder}/config.yaml is missing or damaged; run the study again to write it"
-            raise FolderError(why) from None
 
     @property
     def asks(self) -> list[str]:

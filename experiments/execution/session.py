@@ -13,7 +13,7 @@ from analysis.entry import DONE, FAILED, LISTENER, RunError
 from experiments.execution.backends import execute
 from experiments.execution.options import Options, read_options, refuse_broken
 from experiments.execution.progress import Progress, paragraph, say
-from experiments.store.folder import ResultFolder
+from experiments.store.folder import ResultFolder, lacking
 from experiments.study import batches
 from experiments.study.study import Study, effective, read_study
 from nnxor import engines
@@ -96,7 +96,7 @@ def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
     """Say that a study is finished, and report it if it is not; returns the exit status."""
     more = ", and others" if folder.holds_more else ""
     say(f"{study.name}: nothing left to do: {folder.path} holds its {study.n_trainings:,} trainings{more}")
-    if folder.holds_more or folder.lacks(options.report):
+    if folder.holds_more or lacking(folder.path, study, options.report):
         reporting().report(folder, options.report)
     elif options.report:
         say(f"report: {folder.path / 'report.html'}")

@@ -6,7 +6,7 @@
     trials.parquet    all trials, sorted by condition and seed, unless `record: summary` keeps none
     counts.parquet    exact counts of them (see experiments.store.counts)
     datapackage.json  what the tables and their columns are, for other programs
-    summary.csv ...   what follows from them (`left_by`)
+    summary.csv ...   what follows from them (`lacking`)
 
 A folder belongs to one study. It may grow (more seeds, more conditions) but never shrinks or changes its rules, and
 what does not fit is reported and left where it is. The manifest is written before new tables take the place of old
@@ -28,18 +28,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from analysis.data.door import (
-    CONFIG,
-    COUNTS,
-    TRIALS,
-    beside,
-    flush,
-    is_regular,
-    read_bytes,
-    read_manifest,
-    sha256_of,
-    write_text,
-)
+from analysis.data.door import CONFIG, COUNTS, TRIALS, beside, flush, is_regular, read_manifest, sha256_of, write_text
 from analysis.entry import InputError, turning
 from experiments.store import counts, parts, rows_and_counts as tables
 from experiments.store.manifest import describe, described, now, only_in, provenance
@@ -47,12 +36,8 @@ from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge, subtract
 from experiments.study.study import Study
 
-PACKAGE = "datapackage.json"
-TOLD, PUBLISHED, DRAWN = (
-    ("exemplars.json", "laws.json", "summary.csv"),
-    "published.csv",
-    ("explorer.html", "report.html"),
-)
+PACKAGE, PUBLISHED = "datapackage.json", "published.csv"
+TOLD, DRAWN = ("exemplars.json", "laws.json", "summary.csv"), ("explorer.html", "report.html")
 DERIVED = (PACKAGE, *TOLD, PUBLISHED, *DRAWN)  # made from the trials, and made again when they change
 TABLES = (TRIALS, COUNTS)
 OURS = (*DERIVED, *TABLES, *(beside(Path(name)).name for name in TABLES), CONFIG)  # besides the manifest
@@ -65,16 +50,14 @@ FOLD = 512  # parts that are left on the disk before they are added to counts.pa
 FOLD_EACH = 4  # at least so many for each condition, beside which it costs little to write the counts anew
 
 
-def left_by(study: Study, drawn: bool = False) -> tuple[str, ...]:
-    """What a finished run leaves in its folder beside the manifest, with figures and report if they were `drawn`."""
-    published, figures = [PUBLISHED] if study.published else [], [*DRAWN, "figures"] if drawn else []
-    return (CONFIG, *tables.names(study.record), PACKAGE, *TOLD, *published, *figures)
-
-
 def lacking(path: Path, study: Study, drawn: bool = False) -> list[str]:
-    """What a finished run leaves and is not in a folder, where it must be a regular file (or `figures`)."""
-    there = {"figures"} if (path / "figures").is_dir() else set()
-    return [name for name in left_by(study, drawn) if not (name in there or is_regular(path / name))]
+    """What a finished run leaves and is not in a folder, with figures and report if they were `drawn`.
+
+    That are regular files, and the folder `figures`.
+    """
+    names = [CONFIG, *tables.names(study.record), PACKAGE, *TOLD, *([PUBLISHED] if study.published else [])]
+    lost = [name for name in (*names, *(DRAWN if drawn else ())) if not is_regular(path / name)]
+    return [*lost, *(["figures"] if drawn and not (path / "figures").is_dir() else [])]
 
 
 def _text(config: Mapping[str, object]) -> str:
@@ -203,17 +186,13 @@ class ResultFolder:
     def is_compact(self) -> bool:
         """Whether everything stands in the tables, no part waits, and the manifest says that the study is complete."""
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
-        whole = not {CONFIG, PACKAGE, self.trials.name} & {*self.lacks()}
+        whole = not {CONFIG, PACKAGE, self.trials.name} & {*lacking(self.path, self.study)}
         return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))
-
-    def lacks(self, drawn: bool = False) -> list[str]:
-        """What a finished run leaves and is not there."""
-        return lacking(self.path, self.study, drawn)
 
     def is_told(self, config: Mapping[str, object]) -> bool:
         """Whether config.yaml says what this configuration does, also of what changes no training."""
         with suppress(OSError):
-            return read_bytes(self.path / CONFIG) == _text(config).encode()
+            return sha256_of(self.path / CONFIG) == hashlib.sha256(_text(config).encode()).hexdigest()
         return False
 
     @contextmanager

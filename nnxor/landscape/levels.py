@@ -230,9 +230,8 @@ def _rest(f: Array, infinite: Array, condition: Condition, scale: float) -> Rest
     y, targets = OUTPUTS[LOSSES[condition.loss].output or "identity"].value(f, None), condition.task.targets
     y = np.round(np.where(infinite, infinite > 0, y), 9) + 0.0
     wrong = tuple(np.flatnonzero(np.abs(y - targets) > SAME).tolist())
-    return Rest(
-        tuple((y * scale).tolist()), merged_rows([*y[:, None]], targets, SAME)[0][0], wrong, bool(infinite.any())
-    )
+    merged = merged_rows([*y[:, None]], targets, SAME)[0][0]
+    return Rest(tuple((y * scale).tolist()), merged, wrong, bool(infinite.any()))
 
 
 def _grouped(rests: list[tuple[float, Rest]], task: Task, scale: float, straight: bool) -> tuple[Level, ...]:

@@ -382,7 +382,7 @@ def test_commands_and_provenance_are_told(page: Page) -> None:
     ("spoil", "why"),
     [
         (lambda f: (f / "manifest.json").unlink(), "no manifest.json"),
-        (lambda f: (f / "config.yaml").unlink(), "config.yaml is missing"),
+        (lambda f: (f / "config.yaml").unlink(), "config.yaml is damaged ([Errno 2]"),
         (lambda f: (f / "exemplars.json").write_text("{"), "exemplars.json is damaged"),
         (lambda f: (f / "exemplars.json").write_text('[{"a": 1}]'), "exemplars.json is damaged"),
         (lambda f: (f / "trials.parquet").write_bytes(b"no"), "is damaged"),

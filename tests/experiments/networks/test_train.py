@@ -175,7 +175,7 @@ GOOD = {"W1": np.ones((2, 3)), "b1": np.zeros(3), "W2": np.ones((3, 1)), "b2": n
         ({"b1": np.zeros(4)}, "b1 (4,)"),
         ({"W2": np.ones(4)}, "W2 (4,)"),
         ({"b2": np.array([np.nan])}, "not all of its numbers are finite"),
-        ({"W1": np.array([["a"] * 3] * 2)}, "allowed: a hidden and an output layer"),
+        ({"W1": np.array([["a"] * 3] * 2)}, "W1 holds <U1; allowed: real numbers"),
         ({"W1": np.array([[{}] * 3] * 2, dtype=object)}, "cannot be read as .npz of plain numbers"),
         ({"b2": np.array([1e300])}, "must hold real numbers, finite in float32"),
         ({"W2": None}, "allowed: a hidden and an output layer"),

@@ -19,7 +19,7 @@ from analysis.entry import InputError, RunError
 from experiments.execution.session import run as run_study
 from experiments.store import folder as folder_module, parts
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, Digest, plain
-from experiments.store.folder import ResultFolder, left_by
+from experiments.store.folder import lacking
 from experiments.study.batches import merge, subtract
 from experiments.study.study import read_study
 
@@ -91,11 +91,12 @@ def test_the_reference_runs_too_and_ends_alike(run: Run) -> None:
 
 
 def test_whatever_is_lost_of_what_a_run_leaves_is_found_and_made_again(
-    run: Run, finished: Run, capsys: pytest.CaptureFixture[str]
+    run: Run, finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = "grid.hidden=4", "published=[{source: a, setting: s, where: {init: he}, solved: 0.5, n: 9}]"
     out = finished(*study, folder="out")
-    lost = [name for name in left_by(read_study(compose(*SMALL, *study))) if not name.endswith(".parquet")]
+    asked = read_study(compose(*SMALL, *study))
+    lost = [name for name in lacking(tmp_path, asked) if not name.endswith(".parquet")]
     assert {path.name for path in out.iterdir()} == {".lock", "manifest.json", *folder_module.TABLES, *lost}
     before = {name: (out / name).read_bytes() for name in lost}
     for name in lost:
@@ -108,14 +109,14 @@ def test_whatever_is_lost_of_what_a_run_leaves_is_found_and_made_again(
         assert (out / name).read_bytes() == before[name] or name == "datapackage.json"  # which says when
     assert set(trained(out)) == {80, 0}
     assert status_of(out, "sample=1") == 0
-    whole = ResultFolder(out, read_study(compose(*SMALL, *study)))
-    assert [whole.lacks(), whole.lacks(drawn=True)] == [[], ["explorer.html", "report.html", "figures"]]
+    assert lacking(out, asked) == []
+    assert lacking(out, asked, drawn=True) == ["explorer.html", "report.html", "figures"]
     (out / "exemplars.json").write_text((out / "laws.json").read_text())
     assert status_of(out) == 1
     assert "exemplars.json is damaged" in refused(capsys)
     (out / "laws.json").unlink()
     (out / "laws.json").mkdir()
-    assert whole.lacks() == ["laws.json"]
+    assert lacking(out, asked) == ["laws.json"]
 
 
 def test_tables_that_a_killed_run_did_not_put_in_their_place_are_not_called_altered(
