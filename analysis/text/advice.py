@@ -4,10 +4,12 @@ import math
 from pathlib import PurePath
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.data.conditions import FIELDS, asks, closest, phrase, unusual, with_values
-from analysis.data.reading import STUCK, count_where, size
+from analysis.data.reading import STUCK, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired
 from analysis.findings.summary import draws, stuck_rate
@@ -31,9 +33,9 @@ def advice(found: Findings) -> list[Advice]:
     """What to do with a run that is stuck, in order; numbers are those of the condition nearest to the article's."""
     if found.trials["rescue"].notna().all():
         return _commands(found)  # what becomes of rescued runs is no advice to others
-    luck, other_setting = _bad_luck(found), _epochs_or_steps(found)
+    luck, (other_setting, told) = _bad_luck(found), _epochs_or_steps(found)
     soon = waiting(found) if luck and not other_setting else None
-    given = [luck, other_setting, soon, _again(found), _better(found)]
+    given = [luck, other_setting, soon, _again(found), _better(found, told)]
     return [*filter(None, given), *_commands(found)]
 
 
@@ -53,21 +55,41 @@ def _bad_luck(found: Findings) -> Advice | None:
     return Advice("It may not be a bug.", f"{who} gets stuck in {words.rate(stuck)} of the runs.{rest}")
 
 
-def _epochs_or_steps(found: Findings) -> Advice | None:
-    """Advice on epochs or steps, where most runs that are not solved were not finished, or took too large steps."""
-    here, at = found.here(found.trials), found.nearest
-    few = at["epochs"] < SHORTEST_JUDGED
+def _epochs_or_steps(found: Findings) -> tuple[Advice | None, str]:
+    """Advice on steps or epochs, where most runs that are not solved never came to rest, and the condition it names.
+
+    The same setting with smaller steps, or more epochs, is that where the study shows it to be clearly better. Else the
+    commoner cause decides, unless the study has such a setting in which other causes are commoner.
+    """
+    at, few = found.nearest, found.nearest["epochs"] < SHORTEST_JUDGED
     shown = "so few do not show what becomes of them" if few else "the loss falls, or falls again, if they go on"
     unfinished = f"After {words.counted(at['epochs'], 'epoch')} {{}} were not finished: {shown}."
-    causes = {
-        "not_finished": ("Train longer.", unfinished),
-        "step_too_large": ("Take smaller steps.", f"With {phrase('lr', at['lr'])}, {{}} diverged or oscillate."),
-    }
-    for cause, (what, why) in causes.items():
-        those = count_where(here, (here["cause"] == cause).to_numpy(bool))
-        if 2 * those > count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
-            return Advice(what, why.format(words.rate(Rate.of(those, size(here)))))
-    return None
+    too_large, left = f"With {phrase('lr', at['lr'])}, {{}} diverged or oscillate.", at["n"] - at["solved"]
+    causes = (
+        ("Take smaller steps.", too_large, ["oscillating", "diverged"], _beyond(found, "lr", -1)),
+        ("Train longer.", unfinished, ["unsettled"], _beyond(found, "epochs", 1)),
+    )
+    if 2 * at[["oscillating", "diverged", "unsettled"]].sum() <= left:
+        return None, ""
+    for what, _, _, tried in causes:
+        better = [row for _, row in tried.iterrows() if found.solved.compare(at["condition"], row["condition"]).low > 0]
+        if better:
+            best = max(better, key=lambda row: float(row["solved_rate"]))
+            own = words.condition(best, unusual(best, at[[*FIELDS]].to_dict()))
+            why = f"With {own}, {words.share(best)} are solved, compared with {words.share(at)}."
+            return Advice(what, why), str(best["condition"])
+    for what, why, ends, tried in causes:
+        others = 2 * tried[ends].sum(axis=1) < tried["n"] - tried["solved"]
+        if 2 * at[ends].sum() >= left and not others.any():
+            return Advice(what, why.format(words.rate(Rate.of(at[ends].sum(), at["n"])))), ""
+    return None, ""
+
+
+def _beyond(found: Findings, field: str, sign: int) -> pd.DataFrame:
+    """The conditions like the one nearest to the article's but for a larger value of a field, or a smaller one (-1)."""
+    table = found.alike(found.summary, field)
+    further: NDArray[np.bool_] = (sign * (table[field] - found.nearest[field]) > 0).to_numpy(bool)
+    return table[further]
 
 
 def waiting(found: Findings) -> Advice | None:
@@ -92,8 +114,11 @@ def _again(found: Findings) -> Advice | None:
     return Advice("Try again with another seed.", why)
 
 
-def _better(found: Findings) -> Advice | None:
-    """Of the conditions of the same task that are solved most often, within chance, the one nearest to the article."""
+def _better(found: Findings, told: str) -> Advice | None:
+    """Of the conditions of the same task that are solved most often, within chance, the one nearest to the article.
+
+    None where that is the one that was `told` already.
+    """
     at = found.nearest
     same = with_values(found.summary, at, ("task", "output", "loss", "success"))
     same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]
@@ -103,7 +128,9 @@ def _better(found: Findings) -> Advice | None:
     most = max(rates, key=lambda each: each.rate)
     good = same[[unpaired(each, most).low <= 0 for each in rates]]
     best = good.iloc[closest(good.to_dict("records"))]
-    fields = unusual(best, {name: at[name] for name in FIELDS})
+    if best["condition"] == told:
+        return None
+    fields = unusual(best, at[[*FIELDS]].to_dict())
     why = f"It succeeds in {words.share(best)}, compared with {words.share(at)}; nothing here is clearly better."
     return Advice(f"Or change the setting to {words.condition(best, fields)}.", why)
 

@@ -128,3 +128,32 @@ def test_what_becomes_of_rescued_runs_is_no_advice_to_others(rescued_alone: Path
 
 def test_what_is_too_short_to_be_judged_is_what_has_no_tail() -> None:
     assert tail_part(SHORTEST_JUDGED - 1) == 0 < tail_part(SHORTEST_JUDGED)
+
+
+def cut_off(solved: int, too_large: int, unfinished: int = 0, stuck: int = 0) -> list[str]:
+    outcomes = {"solved": solved, "oscillating": too_large, "unsettled": unfinished, "stuck_1/4": stuck}
+    return [name for name, n in outcomes.items() for _ in range(n)]
+
+
+def test_what_the_same_setting_shows_of_smaller_steps_or_more_epochs_decides(make) -> None:
+    """It said 'Train longer' and in the same breath that a smaller step solves most."""
+    at = {"a": ({}, cut_off(2, 18, 20))}
+    good = {"b": ({"lr": 0.01}, cut_off(22, 0, 14, 4))}
+    (text,) = [text for text in told(make(at | good)) if "lr 0.01" in text or "longer" in text]
+    assert text.startswith("Take smaller steps. With lr 0.01, 55.0 % (39.8\N{EN DASH}69.3, n = 40) are solved, ")
+    assert text.rstrip().endswith(", compared with 5.0 % (1.4\N{EN DASH}16.5, n = 40).")
+    longer = told(make(at | {"c": ({"epochs": 1_000_000}, cut_off(30, 10))}))
+    assert longer[0].startswith("Train longer. With 1,000,000 epochs, 75.0 %")
+
+
+def test_what_the_same_setting_refutes_is_not_advised(make) -> None:
+    at = {"a": ({}, cut_off(2, 0, 38))}
+    assert told(make(at))[0].startswith("Train longer. After 1,000 epochs 95.0 %")
+    no_help = {"b": ({"epochs": 1_000_000}, cut_off(2, 0, 0, 38))}
+    assert "Train longer" not in " ".join(told(make(at | no_help)))
+    no_end = {"b": ({"epochs": 1_000_000}, cut_off(2, 0, 38))}
+    assert told(make(at | no_end))[0].startswith("Train longer. After 1,000 epochs 95.0 %")
+
+
+def test_of_two_causes_that_are_as_common_the_step_is_told(make) -> None:
+    assert told(make({"a": ({}, cut_off(4, 18, 18))}))[0].startswith("Take smaller steps. With lr 0.1, 45.0 %")
