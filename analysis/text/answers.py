@@ -9,13 +9,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 
-from analysis.data.conditions import NUMBERS, closest, distance, phrase, slices, value_text, values, with_values
-from analysis.data.reading import can_die
+from analysis.data.conditions import (
+    NUMBERS,
+    closest,
+    conditions,
+    distance,
+    phrase,
+    slices,
+    value_text,
+    values,
+    with_values,
+)
+from analysis.data.reading import can_die, sums
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER
-from analysis.findings.statistics import SIGNIFICANT, Rate
+from analysis.findings.statistics import SIGNIFICANT, Rate, holm
 from analysis.findings.summary import stuck_rate
 from analysis.text import words
 
@@ -105,18 +116,31 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
 
 def _deaths(found: Findings) -> list[str]:
-    """The learning rate from which on 1.5 times as many units die in training as at the smallest, or more, in words."""
-    rest, told = [name for name in found.fields if name != "lr"], []
-    table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
-    for row, part in slices(table.dropna(subset="died"), rest):  # where all runs diverge nobody knows
-        least = max(part["died"].iloc[0], 0)
-        more = part[(part["died"] > 1.5 * least)[::-1].cummin()[::-1].to_numpy(bool)]
-        if len(more):
-            lr, died = more[["lr", "died"]].iloc[0]
+    """The learning rate from which on clearly more units die in training than at the smallest, half as many again.
+
+    Runs that share a seed are taken for independent ones, and deaths to vary as those of independent units at least.
+    """
+    rest, told, p = [name for name in found.fields if name != "lr"], list[str](), dict[str, float]()
+    runs = found.trials[found.trials["dead_final"].notna().to_numpy(bool)]  # where a run diverges nobody knows
+    died = (runs["dead_final"] - runs["dead_init"]).to_numpy(float)
+    table = conditions(runs).join(sums(runs, {"n": 1, "died": died, "squares": died**2}), on="condition")
+    mean = table["died"] / table["n"]
+    variance = (table["squares"] - mean * table["died"]) / (table["n"] - 1).clip(1)
+    table = table.assign(mean=mean, std=np.sqrt(np.maximum(variance, mean))).sort_values("lr")
+    for _, part in slices(table, rest):
+        m, std, n = part[["mean", "std", "n"]].to_numpy(float).T
+        tested = scipy.stats.ttest_ind_from_stats(m, std, n, m[0], std[0], n[0], equal_var=False)
+        p |= zip(part["condition"], np.asarray(tested.pvalue).tolist(), strict=True)
+    sure = [key for key, adjusted in zip(p, holm([*p.values()]), strict=True) if adjusted < SIGNIFICANT]
+    for row, part in slices(table, rest):
+        least = part.iloc[0]
+        more = (part["mean"] > 1.5 * max(least["mean"], 0))[::-1].cummin()[::-1]
+        for _, at in part[(more & part["condition"].isin(sure)).to_numpy(bool)][:1].iterrows():
             place = f"with {words.condition(row, rest)}, " if rest else ""
-            told.append(f"{place}from {phrase('lr', lr)} on ({died:.2f} units a run in place of {least:.2f})")
-    at = f"{phrase('lr', found.summary['lr'].min())} (means of {found.summary['n'].min():,} runs)"
-    return [f"Larger steps kill more units, at least half as many again as at {at}: {'; '.join(told)}."] if told else []
+            ends = [f"{phrase('lr', e['lr'])}: {e['mean']:.2f} units a run, n{words.IS}{e['n']:,}" for e in (least, at)]
+            told.append(f"{place}from {phrase('lr', at['lr'])} on ({'; '.join(ends)})")
+    how = f"at least half as many again (Welch's test, Holm-adjusted p < {SIGNIFICANT})"
+    return [f"Larger steps kill more units, {how}: {'; '.join(told)}."] if told else []
 
 
 def _differences(found: Findings, field: str) -> list[str]:
