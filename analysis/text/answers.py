@@ -22,7 +22,7 @@ from analysis.data.conditions import (
     values,
     with_values,
 )
-from analysis.data.reading import can_die, sums
+from analysis.data.reading import Solved, can_die, sums
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER
@@ -66,15 +66,16 @@ def _nearest(found: Findings) -> str:
     return f"Of {who} ({place}) {words.share(at)} {learn} and {words.rate(stuck)} get stuck{neither}."
 
 
-def _span(row: pd.Series, part: pd.DataFrame, field: str) -> tuple[str, Any]:
+def _span(solved: Solved, row: pd.Series, part: pd.DataFrame, field: str) -> tuple[str, Any]:
     """At which values of a field success is high enough in one setting of the others, and the upper limit, if any.
 
-    'with He, success is at least 95 % from 9 units on (9 units: 96.9 % (…))'. The range lies around the best value, as
-    far as success is at least `ENOUGH` or, if it is so nowhere, at most `MARGIN` below the best. Others are told apart.
+    'with He, success is at least 95 % from 9 to 16 units, the largest tried (9 units: 96.9 % (…))'. The range lies
+    around the best value, as far as success is at least `ENOUGH` or, if it is so nowhere, at most `MARGIN` below the
+    best. Others are told apart, and so is what chance may have set apart: such an end is no limit.
     """
     place = f"with {words.condition(row, row.index)}, " if len(row) else ""
     part = part.sort_values(field)
-    tried, rates = part[field].tolist(), part["solved_rate"].to_numpy(float)
+    tried, rates, keys = part[field].tolist(), part["solved_rate"].to_numpy(float), part["condition"].tolist()
     if not rates.any():
         return f"{place}no run is solved anywhere from {words.span(field, tried[0], tried[-1])}", None
     good = rates >= (ENOUGH if rates.max() >= ENOUGH else rates.max() - MARGIN)
@@ -82,20 +83,24 @@ def _span(row: pd.Series, part: pd.DataFrame, field: str) -> tuple[str, Any]:
     first, last = max(each for each in bad if each < best) + 1, min(each for each in bad if each > best) - 1
     apart = [phrase(field, tried[i]) for i in np.flatnonzero(good) if not first <= i <= last]
     upward, downward = last == len(part) - 1, first == 0
-    between = f"from {words.span(field, tried[first], tried[last])}"
-    where = {
-        (True, True): f"throughout, {between}", (True, False): f"from {phrase(field, tried[first])} on",
-        (False, True): f"up to {phrase(field, tried[last])}", (False, False): between,
-    }[upward, downward]  # fmt: skip
+    edges = {i: solved.compare(keys[i], keys[i + 1]) for i in (first - 1, last) if 0 <= i < len(part) - 1}
+    equal = [words.span(field, tried[i], tried[i + 1]) for i, it in edges.items() if not (it.low > 0 or it.high < 0)]
+    end = "" if upward == downward else ", the largest tried" if upward else ", the smallest tried"
+    whole = words.span(field, tried[first], tried[last])
     if first == last:
-        end = f", the {'largest' if upward else 'smallest'} tried" if upward or downward else ""
-        where = f"at {phrase(field, tried[best])}{'' if apart else ' alone'}{end}"
+        where = f"at {phrase(field, tried[best])}{'' if apart or equal else ' alone'}{end}"
+    elif upward or not downward:
+        where = f"{'throughout, ' * downward}from {whole}{end}"
+    else:
+        where = f"from {phrase(field, tried[first])}{end}, to {phrase(field, tried[last])}"
     where += f" and again at {words.listed(apart)}" if apart else ""
     short = f"success does not reach {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
     what = f"success is at least {100 * ENOUGH:.0f} %" if rates.max() >= ENOUGH else short
-    edges = ([] if downward else [first - 1, first]) + ([] if upward else [last, last + 1])
-    told = [f"{phrase(field, at[field])}: {words.share(at)}" for _, at in part.iloc[sorted({*edges})].iterrows()]
-    limit = None if upward or apart else tried[last]
+    shown = part.iloc[sorted({*edges, *(i + 1 for i in edges)})].iterrows()
+    told = [f"{phrase(field, at[field])}: {words.share(at)}" for _, at in shown]
+    told += [f"no clear difference from {' nor from '.join(equal)}"] if equal else []
+    beyond = [solved.compare(keys[best], key).high for key in keys[last + 1 :]]
+    limit = tried[last] if not apart and min(beyond, default=0) < 0 else None
     return f"{place}{what} {where}" + (f" ({'; '.join(told)})" if told else ""), limit
 
 
@@ -103,7 +108,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     """Where success is high enough along a field: most like the article's setting, or in each of few if `alone`."""
     rest = [name for name in found.fields if name != field]
     parts = [(row, part) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
-    spans = [_span(row, part, field) for row, part in parts]
+    spans = [_span(found.solved, row, part, field) for row, part in parts]
     every = alone and len(spans) <= MOST_PLACES
     shown = spans if every else [spans[closest((row for row, _ in parts), found.nearest)]]
     told = [f"{text[:1].upper()}{text[1:]}." for text, _ in shown]

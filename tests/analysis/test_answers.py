@@ -37,7 +37,7 @@ def runs(solved: int, of: int = 100) -> list[str]:
 def test_enough_units_are_told_as_a_range_with_the_rates_at_its_edges(make: Make) -> None:
     rates = {2: 20, 4: 60, 6: 96, 8: 99, 10: 100}
     first, second = told(make({str(h): ({"hidden": h}, runs(n)) for h, n in rates.items()}), "hidden")
-    assert first.startswith("Success is at least 95 % from 6 units on (4 units: 60.0 % (")
+    assert first.startswith("Success is at least 95 % from 6 to 10 units, the largest tried (4 units: 60.0 % (")
     assert "6 units: 96.0 % (" in first
     assert "60.0 % (50.2\N{EN DASH}69.1, n = 100) learn XOR" in second
 
@@ -46,7 +46,7 @@ def test_where_none_is_almost_certain_the_range_is_that_of_the_best(make: Make) 
     rates = {0.01: 70, 0.03: 71, 0.1: 69, 0.2: 30}
     sentence, _ = told(make({str(lr): ({"lr": lr}, runs(n)) for lr, n in rates.items()}), "lr")
     assert sentence.startswith(
-        "Success does not reach 95 %; it is within 3 points of its best up to lr 0.1 (lr 0.1: 69"
+        "Success does not reach 95 %; it is within 3 points of its best from lr 0.01, the smallest tried, to lr 0.1 (lr"
     )
 
 
@@ -55,6 +55,20 @@ def test_a_value_apart_from_the_range_is_told_too(make: Make) -> None:
     sentence, _ = told(make({str(h): ({"hidden": h}, runs(n)) for h, n in rates.items()}), "hidden")
     assert sentence.startswith("Success is at least 95 % from 9 to 14 units and again at 16 units (8 units: 90.0 % (")
     assert "15 units: 94.0 % (" in sentence
+    assert sentence.endswith("; no clear difference from 14 to 15 units).")
+
+
+def test_an_end_that_chance_may_have_set_is_told_and_is_no_limit(make: Make) -> None:
+    """It said 'at lr 0.05 alone', of 44 solved runs of 100 against 40."""
+    rates = {4: (44, 40, 40), 6: (44, 40, 5), 8: (44, 44, 5)}
+    spec = {
+        f"{h} {lr}": ({"hidden": h, "lr": lr}, runs(n))
+        for h, of in rates.items()
+        for lr, n in zip((0.05, 0.1, 0.2), of, strict=True)
+    }
+    (sentence,) = [each for each in told(make(spec), "hidden", "lr") if "lr 0.05, the" in each]
+    assert " 3 points of its best at lr 0.05, the smallest tried (lr 0.05: 44.0 % (" in sentence
+    assert "; no clear difference from lr 0.05 to 0.1). 2 of the 3 settings of the other fields have an" in sentence
 
 
 @pytest.mark.parametrize(("best", "where"), [(0.05, "smallest"), (0.2, "largest")])
