@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import FIELDS, phrase, value_text
+from analysis.data.conditions import FIELDS, counts, phrase, value_text
 from analysis.data.door import FolderError
 from analysis.data.reading import STUCK, count_where, is_given, size
 from analysis.findings.findings import Findings
@@ -46,10 +46,18 @@ class Side(Findings):
 
     @cached_property
     def conditions(self) -> dict[str, Fields]:
-        """The fields of each condition by its key, of those with a training that went well: value and law, if any."""
+        """The fields of each condition by its key, of those with a training that went well: value and law, if any.
+
+        None stands for a field that does nothing there, such as the slope of ReLU.
+        """
         every = self.every.drop_duplicates("condition").astype(object)
         rows = every.where(every.notna(), None).to_dict("records")
-        return {row["condition"]: {name: (row[name], row.get(LAWS.get(name), "")) for name in FIELDS} for row in rows}
+        return {
+            row["condition"]: {
+                name: (row[name], row.get(LAWS.get(name), "")) if counts(name, row) else None for name in FIELDS
+            }
+            for row in rows
+        }
 
     @property
     def described(self) -> str:
@@ -123,7 +131,7 @@ def compare_folders(first: Path, second: Path) -> Comparison:
         why = f"no condition of one is within {MOST_CHANGED} fields of a condition of the other"
         raise FolderError(f"{first} and {second} share nothing to compare: {why}")
     every = [*a.conditions.values(), *b.conditions.values()]
-    moving = [name for name in FIELDS if len({fields[name] for fields in every}) > 1]
+    moving = [name for name in FIELDS if len({fields[name] for fields in every} - {None}) > 1]
     rows = [_row(_name(a.conditions[x], b.conditions[y], moving), a, x, b, y) for x, y in pairs]
     adjusted = iter(holm([row.p_holm for row in rows if not row.same]))
     rows = [row if row.same else row._replace(p_holm=float(next(adjusted))) for row in rows]
@@ -137,7 +145,7 @@ def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, s
     both, order, fields = a.keys() & b.keys(), list(a), list(FIELDS)
     unlike = {}
     for x, y in itertools.product(a, (key for key in b if key not in both)):
-        names = tuple(name for name in FIELDS if a[x][name] != b[y][name])
+        names = tuple(name for name in FIELDS if len({a[x][name], b[y][name]} - {None}) > 1)
         unlike[x, y] = len(names), x in both, names
     counts = Counter(kind for kind in unlike.values() if kind[0] <= (1 if kind[1] else MOST_CHANGED))
     kind = min(counts, key=lambda kind: (*kind[:2], -counts[kind], [*map(fields.index, kind[2])]), default=None)
@@ -149,20 +157,23 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     """'4 units, init uniform → he, lr 0.1'."""
     parts = []
     for name in moving:
-        values = [fields[name][0] for fields in (p, q)]
+        sides = {side: fields[name] for side, fields in (("A", p), ("B", q)) if fields[name] is not None}
+        if len(sides) < 2:
+            parts += [f"{phrase(name, value)} in {side}" for side, (value, _) in sides.items()]
+            continue
+        values = [value for value, _ in sides.values()]
         before, after = (value_text(name, value) for value in values)
         if before == after and values[0] != values[1]:  # short texts of numbers do not tell them apart
             before, after = map(str, values)
         law = " (another law)" if before == after else ""
-        same = phrase(name, values[0]).replace("\N{NO-BREAK SPACE}", " ")
         changed = f"{FIELDS[name].symbol} {before} \N{RIGHTWARDS ARROW} {after}{law}"
-        parts.append(same if p[name] == q[name] else changed)
-    return ", ".join(parts) or "the only condition"
+        parts.append(phrase(name, values[0]) if p[name] == q[name] else changed)
+    return ", ".join(parts).replace("\N{NO-BREAK SPACE}", " ") or "the only condition"
 
 
 def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
     """Compare condition x of A with y of B by the seeds that they solved."""
-    pair, rates = a.solved.compare(x, y, b.solved), (a.solved.rate(x), b.solved.rate(y))
+    pair, rates, traps = a.solved.compare(x, y, b.solved), (a.solved.rate(x), b.solved.rate(y)), _traps(a, x, b, y)
     few = 2 * pair.n < min(rate.n for rate in rates)
     laws = {side.conditions[key]["init"][1] for side, key in ((a, x), (b, y))}
     why = GIVEN if len(laws) > 1 and any(map(is_given, laws)) else FEW_SHARED if few else ""
@@ -170,9 +181,11 @@ def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
         from scipy.stats import fisher_exact  # which takes longer than all else
 
         p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in rates]))[1])
-        return Row(name, *rates, unpaired(*rates), p, False, why, _traps(a, x, b, y))
+        return Row(name, *rates, unpaired(*rates), p, False, why, traps)
     first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
-    return Row(name, first, second, pair, pair.p, x == y, "", _traps(a, x, b, y))
+    if traps and {rate.n for rate in rates} != {pair.n}:
+        traps += f" (of all {rates[0].n:,} runs in A and {rates[1].n:,} in B)"
+    return Row(name, first, second, pair, pair.p, x == y, "", traps)
 
 
 def _traps(a: Side, x: str, b: Side, y: str) -> str:
@@ -235,7 +248,7 @@ def _told(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
     """The values that a field takes in A and in B; where short texts do not tell them apart, in full and with laws."""
-    taken = [{row[name]: None for row in side.conditions.values()} for side in (a, b)]
+    taken = [{row[name]: None for row in side.conditions.values() if row[name]} for side in (a, b)]
     found = [[value for value in taken[0] | taken[1] if value in each] for each in taken]  # both in one order
     texts = [words.listed([value_text(name, value) for value, _ in values]) for values in found]
     if texts[0] == texts[1] and found[0] != found[1]:

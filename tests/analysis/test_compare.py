@@ -108,12 +108,29 @@ def test_the_same_trap_is_told_by_one_name_under_two_losses(finished: Run, capsy
     told = {part.split(" A ")[0]: part.split(" A ")[1].split(", B ") for part in row.traps.split("; ")}
     ends = frame(a)["outcome"].value_counts()
     assert told.keys() == {f"stuck at {trap}" for trap in ("1/4", "1/3", "1/2") if f"stuck_{trap}" in ends}
+    assert "of all" not in row.traps, "they are the runs compared"
     for trap, (first, second) in told.items():
         assert first == second == words.bare(Rate.of(int(ends[f"stuck_{trap.split()[-1]}"]), len(frame(a))))
     assert row.traps in " ".join(compare_tables(compare_folders(a, b))["rows"].rows[0])
     capsys.readouterr()
     compare({"a": str(a), "b": str(b), "fail_on_difference": False})
     assert words.plain(row.traps) in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_field_that_one_side_alone_has_is_told_of_that_side_and_traps_of_other_runs_with_their_number(
+    make: Run,
+) -> None:
+    """'slope 0.01' stood beside ReLU, which has none, and traps of 20 runs beside rates of 15 pairs."""
+    leaky = {f"leaky {k}": ({"activation": "leaky_relu", "slope": k}, ["stuck_1/4"] * 20) for k in (0.01, 0.1)}
+    relu = make({"relu": ({}, ["solved"] * 15)})
+    relu = relu.rename(relu.with_name("relu"))
+    found = compare_folders(make(leaky), relu)
+    assert [row.name for row in found.rows] == [f"activation leaky ReLU → ReLU, slope {k} in A" for k in (0.01, 0.1)]
+    assert (found.changed, ("slope", "0.01 and 0.1", "none") in found.differences) == (("activation",), True)
+    assert {row.difference.n for row in found.rows if isinstance(row.difference, Paired)} == {15}
+    assert all(row.traps.endswith(" (of all 20 runs in A and 15 in B)") for row in found.rows)
+    leaky.popitem()
+    assert [row.name for row in compare_folders(make(leaky), relu).rows] == ["activation leaky ReLU → ReLU"]
 
 
 def test_numbers_that_are_short_for_the_same_are_told_in_full(finished: Run) -> None:
