@@ -81,6 +81,15 @@ def _pairs(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(number=difference, text=[*map(words.difference, table["pair"])], favours=difference > 0)
 
 
+def _lowest(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:
+    table, texts = _rates(resting(summary), "lowest", "n", 0.5), list[str]()
+    for row in table.to_dict("records"):
+        near, far = (words.percent(row[kind] / row["n"]) for kind in ("minimum", "infinity"))
+        apart = f", {near} at a finite one and {far} on the way to one at infinity"
+        texts.append(row["text"] + apart if row["infinity"] else row["text"])
+    return table.assign(text=texts)
+
+
 def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     """What the runs at kinks have in common, which depends on the initial biases, and how many lie at infinity."""
     kinked, far = (trials[(trials["minimum"] == kind).to_numpy(bool)] for kind in ("kink", "infinity"))
@@ -135,8 +144,7 @@ ABOVE = "Yes where that is more than {}, no where it is less (exact binomial tes
 PAIRED = "Yes where it is solved more often, no where less (exact McNemar test, the same seeds)."
 CLAIMS = (  # in the article's order; the third is two
     Claim("1", "The stuck runs are in a local minimum.", ABOVE.format("half"),
-          "Share of the stuck runs that rest at a certified minimum",
-          lambda _trials, summary, _solved: _rates(resting(summary), "lowest", "n", 0.5),
+          "Share of the stuck runs that rest at a certified minimum", _lowest,
           "Loss and gradient say which runs are at rest. Whether that is at a minimum is a matter of curvature and "
           "kinks, for which trials hold no certificate (certify=true makes them).", _kinks, of_stuck=True),
     Claim("2", "The reason is probably the dying ReLU: unlucky deaths leave too few units.", ABOVE.format("half"),

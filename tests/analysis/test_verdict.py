@@ -47,13 +47,18 @@ def test_stuck_runs_are_in_minima_where_most_certificates_say_so(make, n_minimum
     n = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}40"
     assert re.search(rf"minimum: {n_minimum / 0.4:.1f}.% \([^)]*{n}\)\.", verdict.effect)
     assert f"{40 - n_minimum} runs rest at a kink" in verdict.effect
+    assert "infinity" not in verdict.effect
 
 
 def test_minima_at_infinity_are_minima_and_are_told(make, certify) -> None:
     folder = make({"a": ({}, ["stuck_1/4"] * 40)})
     verdict = judge(certify(folder, a=["infinity"] * 25 + ["minimum"] * 10 + ["kink"] * 5))["1"]
     assert verdict.kind == "holds"
-    assert "87.5" in verdict.effect
+    text = verdict.effect.replace("\N{NO-BREAK SPACE}", " ")
+    assert (
+        "87.5 % (73.9\N{EN DASH}94.5, n = 40), 25.0 % at a finite one and 62.5 % on the way to one at infinity. "
+        in text
+    )
     assert "Counted as minima are those at infinity (25)" in verdict.effect
 
 
