@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.data.conditions import FIELDS, asks, closest, phrase, unusual, with_values
-from analysis.data.reading import STUCK, size
+from analysis.data.conditions import FIELDS, asks, closest, phrase, same, unusual, with_values
+from analysis.data.reading import STUCK, count_where, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired
 from analysis.findings.summary import draws, stuck_rate
@@ -18,6 +18,7 @@ from analysis.text.commands import diagnosing
 
 MANY = 20  # draws that are too many to try
 SHORTEST_JUDGED = 64  # epochs; shorter trainings count as not finished (docs/columns.md)
+RARELY = 0.05  # of the solved runs: where fewer need more than half of the epochs, waiting rarely helps
 MOST_ROWS = 8  # rows of the largest task whose levels experiments.diagnose looks up
 
 
@@ -51,7 +52,8 @@ def _bad_luck(found: Findings) -> Advice | None:
     told = words.listed([f"{level:.3g}" for level in _levels(at).values()], "or")
     about = "" if pd.isna(at["batch_size"]) else "about "
     rest = f" In a trap that has a name the loss is {about}{told}." if _levels(at) else ""
-    who = f"With {words.setting(at, found.called_by)}, correct code"
+    fields = [name for name in FIELDS if name in found.called_by or not same(at[name], FIELDS[name].default)]
+    who = f"With {words.condition(at, fields)}, correct code"
     return Advice("It may not be a bug.", f"{who} gets stuck in {words.rate(stuck)} of the runs.{rest}")
 
 
@@ -98,7 +100,8 @@ def waiting(found: Findings) -> Advice | None:
     if not len(solved):
         return None
     half, last, n = found.nearest["solved_epoch_median"], solved["solved_epoch"].max(), size(solved)
-    what = "Waiting rarely helps." if last > found.nearest["epochs"] / 2 else "Do not wait."
+    late = count_where(solved, solved["solved_epoch"] > found.nearest["epochs"] / 2)
+    what = "Do not wait." if not late else "Waiting rarely helps." if late < RARELY * n else "Waiting may help."
     several = f"Of the {n:,} runs that were solved, half needed at most {half:,.0f} epochs, the slowest {last:,}."
     return Advice(what, several if n > 1 else f"The only run that was solved needed {words.counted(last, 'epoch')}.")
 

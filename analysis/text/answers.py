@@ -14,10 +14,10 @@ import scipy
 from analysis.data.conditions import (
     NUMBERS,
     closest,
-    conditions,
     distance,
     phrase,
     slices,
+    unusual,
     value_text,
     values,
     with_values,
@@ -47,8 +47,9 @@ def answer(found: Findings) -> list[str]:
     together: set[str] = set()  # fields that go along with one that was told already
     for name in fields:
         if name != "rescue" and name not in together:
-            together.update(going_along(found.trials, name))
-            many = name in NUMBERS and len(values(found.trials, name)) > 2
+            along = going_along(found.trials, name)
+            together.update(along)
+            many = name in NUMBERS and len(values(found.trials, name)) > 2 and not along
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
     sentences += _deaths(found) if fields == ["lr"] and can_die(found.summary).all() else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
@@ -128,12 +129,13 @@ def _deaths(found: Findings) -> list[str]:
     rest, told, p = [name for name in found.fields if name != "lr"], list[str](), dict[str, float]()
     runs = found.trials[found.trials["dead_final"].notna().to_numpy(bool)]  # where a run diverges nobody knows
     died = (runs["dead_final"] - runs["dead_init"]).to_numpy(float)
-    table = conditions(runs).join(sums(runs, {"n": 1, "died": died, "squares": died**2}), on="condition")
-    mean = table["died"] / table["n"]
-    variance = (table["squares"] - mean * table["died"]) / (table["n"] - 1).clip(1)
-    table = table.assign(mean=mean, std=np.sqrt(np.maximum(variance, mean))).sort_values("lr")
+    told_of = sums(runs, {"known": 1, "died": died, "squares": died**2})
+    table = found.summary.join(told_of, on="condition", how="inner").sort_values("lr")
+    mean = table["died"] / table["known"]
+    variance = (table["squares"] - mean * table["died"]) / (table["known"] - 1).clip(1)
+    table = table.assign(mean=mean, std=np.sqrt(np.maximum(variance, mean)))
     for _, part in slices(table, rest):
-        m, std, n = part[["mean", "std", "n"]].to_numpy(float).T
+        m, std, n = part[["mean", "std", "known"]].to_numpy(float).T
         tested = scipy.stats.ttest_ind_from_stats(m, std, n, m[0], std[0], n[0], equal_var=False)
         p |= zip(part["condition"], np.asarray(tested.pvalue).tolist(), strict=True)
     sure = [key for key, adjusted in zip(p, holm([*p.values()]), strict=True) if adjusted < SIGNIFICANT]
@@ -142,7 +144,9 @@ def _deaths(found: Findings) -> list[str]:
         more = (part["mean"] > 1.5 * max(least["mean"], 0))[::-1].cummin()[::-1]
         for _, at in part[(more & part["condition"].isin(sure)).to_numpy(bool)][:1].iterrows():
             place = f"with {words.condition(row, rest)}, " if rest else ""
-            ends = [f"{phrase('lr', e['lr'])}: {e['mean']:.2f} units a run, n{words.IS}{e['n']:,}" for e in (least, at)]
+            ends = [
+                f"{phrase('lr', e['lr'])}: {e['mean']:.2f} units a run, n{words.IS}{e['known']:,}" for e in (least, at)
+            ]
             told.append(f"{place}from {phrase('lr', at['lr'])} on ({'; '.join(ends)})")
     how = f"at least half as many again (Welch's test, Holm-adjusted p < {SIGNIFICANT})"
     return [f"Larger steps kill more units, {how}: {'; '.join(told)}."] if told else []
@@ -155,9 +159,10 @@ def _differences(found: Findings, field: str) -> list[str]:
     table = compare_values(found.trials, field, found.solved, [(first, value) for value in rest], along)
     fields = [name for name in found.fields if name not in (field, *along)]
     rows = {value: with_values(found.trials, {field: value}, [field]).iloc[0] for value in (first, *rest)}
-    told = {value: f" ({words.condition(row, along)})" if along else "" for value, row in rows.items()}
     sentences, more = list[str](), list[str]()
     for value in rest:
+        own = unusual(rows[value], {name: rows[first][name] for name in along})  # others are alike for both
+        told = {one: f" ({words.condition(rows[one], own)})" if own else "" for one in (first, value)}
         mine = table[(table["second"] == value).to_numpy(bool)]
         change = f"{phrase(field, value)}{told[value]} instead of {value_text(field, first)}{told[first]}"
         if mine["n"].max() > 1 and len(sentences) < MOST_TOLD:

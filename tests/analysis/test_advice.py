@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+import pytest
+from harness import rewrite
+
 from analysis import report
 from analysis.findings.findings import Findings
 from analysis.report_parts import sections
@@ -59,6 +63,22 @@ def test_one_run_and_one_epoch_are_told_as_one(make) -> None:
     texts = told(make({"a": ({}, ["solved"] + ["stuck_1/2"] * 4)}))
     assert "The only run that was solved needed 100 epochs." in texts[1]
     assert told(make({"a": ({"epochs": 1}, ["unsettled"] * 9)}))[0].startswith("Train longer. After 1 epoch 100.0 %")
+
+
+@pytest.mark.parametrize(
+    ("late", "what"), [(0, "Do not wait."), (1, "Waiting rarely helps."), (9, "Waiting may help.")]
+)
+def test_waiting_helps_as_many_as_were_solved_late(make, late: int, what: str) -> None:
+    """'Waiting rarely helps' was said where half of the solved runs needed nearly all epochs."""
+    folder = make({"a": ({}, ["solved"] * 30 + ["stuck_1/4"] * 9)})
+    trials = pd.read_parquet(folder / "trials.parquet")
+    rewrite(trials.assign(solved_epoch=trials["solved_epoch"].mask(trials["seed"] < late, 900)), folder)
+    assert told(folder)[1].startswith(what)
+
+
+def test_what_all_conditions_share_is_told_of_the_runs_that_get_stuck(make) -> None:
+    """Nothing on the first screen said that they were networks of tanh units."""
+    assert "With 4 units, tanh, U(" in told(make({"a": ({"activation": "tanh"}, ["solved", "stuck"])}))[0]
 
 
 def test_runs_that_are_still_falling_need_more_epochs(make) -> None:

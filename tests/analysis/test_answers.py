@@ -171,6 +171,17 @@ def test_what_goes_along_with_a_choice_is_told_with_it(make: Make) -> None:
     assert "with 4 units, the difference is +30.0 points" in sentence
 
 
+def test_a_number_that_others_go_along_with_is_compared_value_by_value(make: Make) -> None:
+    """No range was told of it, nor anything else; asked about with another, it ended the report with a traceback."""
+    rates = {0.05: (1000, 73), 0.1: (500, 60), 0.2: (500, 10)}
+    folder = make({str(lr): ({"lr": lr, "epochs": e}, runs(n)) for lr, (e, n) in rates.items()} | {
+        "w": ({"lr": 0.4, "epochs": 1000}, runs(9))})  # fmt: skip
+    for asks in (["lr"], ["lr", "hidden"], ["lr", "epochs"]):
+        sentences = [each for each in told(folder, *asks) if each.startswith("Using lr")]
+        assert sentences[0].startswith("Using lr 0.1 (500 epochs) instead of 0.05 (1,000 epochs) changes")
+        assert sentences[2].startswith("Using lr 0.4 instead of 0.05 changes success by"), "both have 1,000 epochs"
+
+
 def test_a_study_whose_figure_shows_other_choices_does_not_answer_with_it(make: Make) -> None:
     entropy = {"loss": "bce", "output": "sigmoid", "lr": 0.5}
     folder = make({"a": ({}, runs(60)), "b": (entropy, runs(90)), "c": ({"hidden": 10}, runs(95))}, asks="loss")
