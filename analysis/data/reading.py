@@ -165,6 +165,12 @@ def can_die(trials: pd.DataFrame) -> NDArray[np.bool_]:
     return trials["activation"].isin(dying).to_numpy(bool)
 
 
+def can_end_dead(trials: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which trials have such units to their end: a rescue with a slope makes units leaky."""
+    leaky = [name for name in FIELDS["rescue"].entries if "slope" in asks("rescue", name, "settings")]
+    return can_die(trials) & ~trials["rescue"].isin(leaky).to_numpy(bool)
+
+
 def left_alone(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings without a rescue, of which the article's claims are; all of them if there is no such training."""
     alone = trials["rescue"].isna().to_numpy(bool)

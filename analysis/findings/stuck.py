@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import FIELDS, asks, conditions, slices, swept, with_values
-from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums
+from analysis.data.reading import CAUSES, DEFAULT_LAW, can_end_dead, count_where, is_given, is_stuck, sums
 from analysis.findings.statistics import Paired, Rate, attributable, holm, paired
 
 STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end
@@ -31,7 +31,7 @@ def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
     """
     stuck = is_stuck(trials)
     chosen = {name: stuck & (trials["cause"] == name).to_numpy(bool) for name in STUCK_CAUSES}
-    no_dead = stuck & ((trials["dead_final"] == 0).to_numpy(bool) | ~can_die(trials))
+    no_dead = stuck & ((trials["dead_final"] == 0).to_numpy(bool) | ~can_end_dead(trials))
     too_few = stuck & trials["cause"].isin(STUCK_CAUSES[:2]).to_numpy(bool)
     every: dict[str, Any] = {"n": 1, "stuck": stuck, "no_dead": no_dead, "too_few": too_few, **chosen}
     return conditions(trials).join(sums(trials, every), on="condition")

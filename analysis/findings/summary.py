@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import conditions, few, swept, unusual, usual
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, is_stuck, quantiles, sums
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, can_end_dead, is_stuck, quantiles, sums
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 
@@ -36,8 +36,8 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     the solved runs.
     """
     good, certified = (trials["status"] == "ok").to_numpy(bool), trials["minimum"].notna().any()
-    stuck, dying = good & is_stuck(trials), good & can_die(trials)
-    known = {name: dying & trials[name].notna() for name in ("dead_init", "dead_final")}
+    stuck, dying = good & is_stuck(trials), {"dead_init": can_die(trials), "dead_final": can_end_dead(trials)}
+    known = {name: good & those & trials[name].notna() for name, those in dying.items()}
     total = sums(trials, {
         "n": good, "failed": ~good, "every_stuck": stuck, "settled": stuck & trials["period"].notna(),
         **{outcome: good & (trials["outcome"] == outcome) for outcome in OUTCOMES},

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from analysis.data.conditions import value_text
+from analysis.data.conditions import FIELDS, same, swept, value_text
 from analysis.data.door import CONFIG, read_text
 from analysis.data.reading import can_die, is_stuck
 from analysis.figures import PLOTS, NotApplicable, Plot
@@ -101,7 +101,10 @@ def _facts(found: Findings) -> list[str]:
     failed = [f"{words.counted(found.failed, 'training')} failed with an error (left out)"] if found.failed else []
     n = len(found.manifest["conditions"])
     sizes = [words.counted(n, "condition"), f"{words.counted(stop - first, 'seed')}{' each' * (n > 1)}"]
-    return [*sizes, words.counted(found.manifest["trials"], "training"), epochs, *failed]
+    at, alike = found.every.iloc[0], [name for name in FIELDS if name != "epochs" and name not in swept(found.every)]
+    unlike = [name for name in alike if not same(at[name], FIELDS[name].default)]
+    every = [f"everywhere {words.condition(at, unlike)}"] if unlike else []
+    return [*sizes, words.counted(found.manifest["trials"], "training"), epochs, *every, *failed]
 
 
 def method(found: Findings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import pandas as pd
 
 from analysis.data.conditions import few, phrase, slices, swept
-from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die
+from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_end_dead
 from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
@@ -93,7 +93,7 @@ def conditions_table(found: Findings) -> Table:
 
 def causes_table(found: Findings) -> Table:
     """Every condition with stuck runs: why they are stuck."""
-    runs = dict(list(found.trials[can_die(found.trials)].groupby("condition", observed=True)))
+    runs = dict(list(found.trials[can_end_dead(found.trials)].groupby("condition", observed=True)))
 
     def cells(row: Any) -> list[str]:
         living, *shares = (words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES))

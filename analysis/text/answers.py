@@ -22,7 +22,7 @@ from analysis.data.conditions import (
     values,
     with_values,
 )
-from analysis.data.reading import Solved, can_die, sums
+from analysis.data.reading import Solved, can_end_dead, sums
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER
@@ -51,7 +51,7 @@ def answer(found: Findings) -> list[str]:
             together.update(along)
             many = name in NUMBERS and len(values(found.trials, name)) > 2 and not along
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
-    sentences += _deaths(found) if fields == ["lr"] and can_die(found.summary).all() else []
+    sentences += _deaths(found) if fields == ["lr"] and can_end_dead(found.summary).all() else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
     return [*told, *unjudged]
 

@@ -206,6 +206,7 @@ def test_where_no_unit_can_die_no_word_is_said_of_dead_ones(make: Make, activati
     text = sections.render(report.read_results(folder), figures=False)
     assert "Each stuck run has one cause" in text
     assert ("Saved is the attributable fraction" in text) == told
+    assert ("everywhere tanh" in text) != told, "what all conditions share, and the article's has not"
     assert [f'<th scope="col">{head}</th>' in text for head in ("dead units", "no dead unit")] == [told, told]
 
 

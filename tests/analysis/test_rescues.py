@@ -167,6 +167,9 @@ def test_of_equally_distant_rescues_nothing_is_nearest_and_no_unit_is_called_mis
     assert Findings.of(rescued_alone).nearest["rescue"] == "nothing"
     text = render(rescued_alone)
     assert "Saved is the attributable fraction" in text
+    dead = Findings.of(rescued_alone).every_summary.groupby("rescue", observed=True)["dead_final_mean"].count()
+    assert dead.to_dict() == {"nothing": 2, "redraw_dead": 2, "redraw_alive": 2, "leaky": 0}, "no leaky unit is dead"
+    assert re.search(r"a leaky ReLU \d+ of 40 \N{EM DASH} ", text), "nor are runs said to have none"
     assert "missing" not in text
 
 
