@@ -100,13 +100,9 @@ def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     n, dead = size(kinked), count_where(kinked, kinked["dead_init"] > 0)
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
-    rest, many = "run rests" if n == 1 else "runs rest", "all" if dead == n else f"{dead:,}"
-    of_them = "it" if n == 1 else f"{many} of them"
-    had = "had no" if n == 1 and not dead else "had a"
-    return (
-        f"{n:,} {rest} at a kink, where a step across would lower the loss, which gradient descent cannot see; "
-        f"{of_them} {had} dead unit at the start.{why if zero else ''}{endless}"
-    )
+    rest = f"{words.counted(n, 'run')} rest{'s' * (n == 1)} at a kink, where a step across would lower the loss"
+    had = f"which gradient descent cannot see; {dead:,} of {n:,} had a dead unit at the start."
+    return f"{rest}, {had}{why if zero else ''}{endless}"
 
 
 def _too_few(trials: pd.DataFrame, _summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:

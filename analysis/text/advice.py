@@ -4,9 +4,7 @@ import math
 from pathlib import PurePath
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.data.conditions import FIELDS, asks, closest, phrase, same, unusual, with_values
 from analysis.data.reading import STUCK, count_where, size
@@ -67,9 +65,11 @@ def _epochs_or_steps(found: Findings) -> tuple[Advice | None, str]:
     shown = "so few do not show what becomes of them" if few else "the loss falls, or falls again, if they go on"
     unfinished = f"After {words.counted(at['epochs'], 'epoch')} {{}} were not finished: {shown}."
     too_large, left = f"With {phrase('lr', at['lr'])}, {{}} diverged or oscillate.", at["n"] - at["solved"]
+    slower = found.alike(found.summary, "lr").query(f"lr < {at['lr']}")
+    longer = found.alike(found.summary, "epochs").query(f"epochs > {at['epochs']}")
     causes = (
-        ("Take smaller steps.", too_large, ["oscillating", "diverged"], _beyond(found, "lr", -1)),
-        ("Train longer.", unfinished, ["unsettled"], _beyond(found, "epochs", 1)),
+        ("Take smaller steps.", too_large, ["oscillating", "diverged"], slower),
+        ("Train longer.", unfinished, ["unsettled"], longer),
     )
     if 2 * at[["oscillating", "diverged", "unsettled"]].sum() <= left:
         return None, ""
@@ -85,13 +85,6 @@ def _epochs_or_steps(found: Findings) -> tuple[Advice | None, str]:
         if 2 * at[ends].sum() >= left and not others.any():
             return Advice(what, why.format(words.rate(Rate.of(at[ends].sum(), at["n"])))), ""
     return None, ""
-
-
-def _beyond(found: Findings, field: str, sign: int) -> pd.DataFrame:
-    """The conditions like the one nearest to the article's but for a larger value of a field, or a smaller one (-1)."""
-    table = found.alike(found.summary, field)
-    further: NDArray[np.bool_] = (sign * (table[field] - found.nearest[field]) > 0).to_numpy(bool)
-    return table[further]
 
 
 def waiting(found: Findings) -> Advice | None:

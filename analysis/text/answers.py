@@ -11,17 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from analysis.data.conditions import (
-    NUMBERS,
-    closest,
-    distance,
-    phrase,
-    slices,
-    unusual,
-    value_text,
-    values,
-    with_values,
-)
+from analysis.data.conditions import NUMBERS, closest, distance, phrase, same, slices, value_text, values, with_values
 from analysis.data.reading import Solved, can_end_dead, sums
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values, going_along
@@ -87,11 +77,10 @@ def _span(solved: Solved, row: pd.Series, part: pd.DataFrame, field: str) -> tup
     edges = {i: solved.compare(keys[i], keys[i + 1]) for i in (first - 1, last) if 0 <= i < len(part) - 1}
     equal = [words.span(field, tried[i], tried[i + 1]) for i, it in edges.items() if not (it.low > 0 or it.high < 0)]
     end = "" if upward == downward else ", the largest tried" if upward else ", the smallest tried"
-    whole = words.span(field, tried[first], tried[last])
     if first == last:
         where = f"at {phrase(field, tried[best])}{'' if apart or equal else ' alone'}{end}"
     elif upward or not downward:
-        where = f"{'throughout, ' * downward}from {whole}{end}"
+        where = f"{'throughout, ' * downward}from {words.span(field, tried[first], tried[last])}{end}"
     else:
         where = f"from {phrase(field, tried[first])}{end}, to {phrase(field, tried[last])}"
     where += f" and again at {words.listed(apart)}" if apart else ""
@@ -144,10 +133,9 @@ def _deaths(found: Findings) -> list[str]:
         more = (part["mean"] > 1.5 * max(least["mean"], 0))[::-1].cummin()[::-1]
         for _, at in part[(more & part["condition"].isin(sure)).to_numpy(bool)][:1].iterrows():
             place = f"with {words.condition(row, rest)}, " if rest else ""
-            ends = [
-                f"{phrase('lr', e['lr'])}: {e['mean']:.2f} units a run, n{words.IS}{e['known']:,}" for e in (least, at)
-            ]
-            told.append(f"{place}from {phrase('lr', at['lr'])} on ({'; '.join(ends)})")
+            few, many = (f"{each['mean']:.2f} units a run, n{words.IS}{each['known']:,}" for each in (least, at))
+            first, lr = phrase("lr", least["lr"]), phrase("lr", at["lr"])
+            told.append(f"{place}from {lr} on ({first}: {few}; {lr}: {many})")
     how = f"at least half as many again (Welch's test, Holm-adjusted p < {SIGNIFICANT})"
     return [f"Larger steps kill more units, {how}: {'; '.join(told)}."] if told else []
 
@@ -161,7 +149,7 @@ def _differences(found: Findings, field: str) -> list[str]:
     rows = {value: with_values(found.trials, {field: value}, [field]).iloc[0] for value in (first, *rest)}
     sentences, more = list[str](), list[str]()
     for value in rest:
-        own = unusual(rows[value], {name: rows[first][name] for name in along})  # others are alike for both
+        own = [name for name in along if not same(rows[value][name], rows[first][name])]
         told = {one: f" ({words.condition(rows[one], own)})" if own else "" for one in (first, value)}
         mine = table[(table["second"] == value).to_numpy(bool)]
         change = f"{phrase(field, value)}{told[value]} instead of {value_text(field, first)}{told[first]}"
