@@ -27,8 +27,9 @@ from analysis.figures.layout import named_parts, thin
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, looks, on_phone, save, svg
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import wilson
+from analysis.findings.statistics import Rate, wilson
 from analysis.report_parts import drawing
+from analysis.text import words
 from analysis.text.answers import answer
 
 BY_NAME = {plot.name: plot for plot in PLOTS}
@@ -413,6 +414,9 @@ def test_figures_of_the_nearest_conditions_name_what_they_hold_fixed(make) -> No
     trials = Findings.of(folder)
     assert "lr 0.1" in plain(texts(BY_NAME["dead_units"].draw(trials)))
     assert "stuck at 1/4: U(\N{MINUS SIGN}1, 1) n = 3, He n = 3" in plain(texts(BY_NAME["merged_rows"].draw(trials)))
+    rate, three = words.rate(Rate.of(6, 6)), words.interval(Rate.of(3, 3).low, 1)
+    told = BY_NAME["merged_rows"].describe(trials)
+    assert rate not in told and f"({three}, n{words.IS}6)" in told, "both draws have the same three seeds"
 
 
 def test_figures_of_one_init_name_what_they_hold_fixed_too(make, certify) -> None:

@@ -7,6 +7,7 @@ from analysis.data.reading import is_stuck, size
 from analysis.figures import Figure, Findings, Plot, layout, register, style
 from analysis.figures.shapes import forests, percent
 from analysis.findings.statistics import Rate
+from analysis.findings.summary import pool
 from analysis.text import words
 
 MOST_INITS, MOST_NAMED, MOST_PATTERNS = 4, 8, 6
@@ -64,8 +65,9 @@ def describe(found: Findings) -> str:
     """The commonest pattern of each trap, in a sentence."""
     shown, texts, traps = merged_trials(found), [], layout.outcome_names(found.alike(found.summary, "init"))
     for trap, part in layout.by_value(shown, "outcome"):
-        counts = _patterns(part)
-        texts.append(f"{traps[trap]}: {_name(counts.index[0])} in {words.rate(Rate.of(counts.iloc[0], size(part)))}")
+        commonest = str(_patterns(part).index[0])
+        rate = pool(part, part["merged"].astype("str").fillna("none") == commonest)
+        texts.append(f"{traps[trap]}: {_name(commonest)} in {words.rate(rate)}")
     where = f" ({held})" if (held := layout.fixed(found, "init")) else ""
     several = " with all inits together" if len(values(shown, "init")) > 1 else ""
     return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."
