@@ -71,7 +71,7 @@ def bits_of(folder: Path, row: int) -> list[int]:
 def test_counts_are_trained_again_by_an_engine_that_did_not_make_them(
     run: Run, engine: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = run(*MANY, f"engine={engine}", told=False)
+    folder = run(*MANY, f"engine={engine}")
     capsys.readouterr()
     assert status_of(folder, "sample=40") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -93,7 +93,7 @@ def test_a_condition_is_counted_again_whatever_its_batches_and_chunks(
         monkeypatch.setattr(module, name, value)
     for name, engine in engines.ENGINES.items():
         monkeypatch.setitem(engines.ENGINES, name, dataclasses.replace(engine, at_once=1))
-    folder = run(*MANY, "grid.lr=0.3", told=False)
+    folder = run(*MANY, "grid.lr=0.3")
     assert pq.read_table(folder / COUNTS)["kind"].to_pylist().count("seeds") == 4 * 5  # 3-7, 8-15, 16-23, 24-31, 32
     assert len(list(batches.missing(draw_sample(read_record(folder).study, None, 0, "numpy", {})))) == 4 * 5
     assert status_of(folder, "sample=all", FAST) == status_of(folder, "sample=25", "engine=reference") == 0
