@@ -65,8 +65,6 @@ class Trained(NamedTuple):
 
 def joined(parts: list[Trained]) -> Trained:
     """Trainings that were run in parts, as one."""
-    if len(parts) == 1:
-        return parts[0]
     traces = (np.concatenate(arrays, axis=-1) for arrays in zip(*(part.trace for part in parts), strict=True))
     return Trained(Weights.joined(part.weights for part in parts), Trace(*traces))
 

@@ -159,23 +159,19 @@ class Block:
             m.store(given["before"], self.of_block(row), start)
 
     def leave(self, alive: Callable[[Value], Value]) -> None:
-        """Note which units live, and carry the states back, unless they were handed out."""
+        """Note which units live and how many are dead, and carry the states back, unless they were handed out."""
         m, table = self.m, self.given["table"]
         with m.when(~m.is_there(self.given["steps"])):
             if not self.condition.smooth:
                 with self.lanes() as self.r:
-                    self.count(alive)
+                    dead = m.cell(self.now(self.hidden - self.n_units))
+                    with m.loop(0, self.n_units) as h:
+                        lives = alive(h)
+                        self.mark(h, lives, self.last)
+                        dead.set(dead.get() + m.cast("zext", ~lives, m.ints))
+                    self.note(N_DEAD).set(dead.get())
             with m.loop(0, self.n_rows) as row, self.lanes() as self.r:
                 m.store(table, self.of_all(row), m.read(self.state, self.of_block(row)))
-
-    def count(self, alive: Callable[[Value], Value]) -> None:
-        """Note the dead units."""
-        dead = self.m.cell(self.now(self.hidden - self.n_units))
-        with self.m.loop(0, self.n_units) as h:
-            lives = alive(h)
-            self.mark(h, lives, self.last)
-            dead.set(dead.get() + self.m.cast("zext", ~lives, self.m.ints))
-        self.note(N_DEAD).set(dead.get())
 
     def mark(self, h: Value, alive: Value, epoch: Value) -> None:
         """Note whether a unit lives, and the epoch if it is the first to die; most often nothing has changed."""

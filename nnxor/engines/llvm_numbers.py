@@ -192,13 +192,9 @@ def _target() -> Any:
 
 @cache
 def vector_bytes(n_numbers: int) -> int:
-    """The bytes of a vector: about one of this processor's, or two; the compiler splits longer ones.
-
-    Two, so that one goes on while the other waits, where it has 32 registers and at most 4 numbers stay there: up to a
-    tenth faster. With 16 registers, or with more numbers, up to a quarter slower.
-    """
+    """The bytes of a vector: about one of this processor's, or two where registers bear it (docs/speed.md)."""
     if not llvm.get_host_cpu_features().get("avx512f"):
-        return 32
+        return 32  # the compiler splits longer ones
     return 128 if n_numbers <= 4 else 64
 
 
