@@ -22,7 +22,6 @@ class Registry(dict[str, Entry]):
     """Entries by name, in the order in which they were registered; `what` they are stands in messages."""
 
     def __init__(self, what: str, *entries: Entry) -> None:
-        super().__init__()
         self.what = what
         for entry in entries:
             self.register(entry)

@@ -14,7 +14,7 @@ import numpy as np
 from nnxor.arrays import Mask
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.engines import Trace, Train, Trained
+from nnxor.engines import Train, Trained
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.draws import Weights
 
@@ -32,7 +32,14 @@ def rescue(
         return trained.weights, columns
     onward = onward_condition(condition)
     second = train(onward, intervene(condition, trained.weights, seeds).take(stuck), np.asarray(seeds)[stuck])
-    trace = _one_after_the_other(condition.epochs, trained.trace.take(stuck), second.trace)
+    before, after, epochs = trained.trace.take(stuck), second.trace, condition.epochs
+    died_later = np.where(after.first_death < 0, -1, after.first_death + epochs)
+    trace = after._replace(  # units that the intervention itself brought to life are not `revived`
+        last_unsolved=after.last_unsolved + np.int32(epochs),
+        first_death=np.where(before.first_death < 0, died_later, before.first_death).astype(np.int32),
+        revived=before.revived + after.revived,
+        settled_epoch=np.where(after.settled_epoch < 0, -1, after.settled_epoch + epochs).astype(np.int32),
+    )
     for name, values in diagnose(onward, start.take(stuck), Trained(second.weights, trace)).items():
         columns[name] = columns[name].astype(np.result_type(columns[name], values))  # a type that holds both
         columns[name][stuck] = values
@@ -59,14 +66,3 @@ def intervene(condition: Condition, weights: Weights, seeds: range) -> Weights:
         changed = INTERVENTIONS[str(condition.rescue)].change(condition, weights, seeds)
     kept = condition.frozen
     return Weights(*(getattr(weights if name in kept else changed, name) for name in Weights._fields))
-
-
-def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:
-    """The trace of two trainings as one; units that the intervention itself brought to life are not `revived`."""
-    died_later = np.where(second.first_death < 0, -1, second.first_death + epochs)
-    return second._replace(
-        last_unsolved=second.last_unsolved + np.int32(epochs),
-        first_death=np.where(first.first_death < 0, died_later, first.first_death).astype(np.int32),
-        revived=first.revived + second.revived,
-        settled_epoch=np.where(second.settled_epoch < 0, -1, second.settled_epoch + epochs).astype(np.int32),
-    )

@@ -241,10 +241,6 @@ def normal_quantile(p: Number) -> Number:
 
 def normal_quantiles(p: Array) -> Array:
     """`normal_quantile` of an array of probabilities between 0 and 1, the tails computed only where they are needed."""
-    q = p - 0.5
-    result = _middle(q)
-    outside = np.abs(q) > MIDDLE
-    lower = q[outside] < 0
-    beyond = _tail(np.where(lower, p[outside], 1.0 - p[outside]))
-    result[outside] = np.where(lower, -beyond, beyond)
+    result, outside = _middle(p - 0.5), np.abs(p - 0.5) > MIDDLE
+    result[outside] = normal_quantile(p[outside])
     return np.asarray(result)

@@ -209,7 +209,7 @@ class Block:
                     m.store(given["left"], step * n + i, m.cast("fptrunc", 1.0 - power.get(), m.real))
 
     def after(self, epoch: Value) -> None:
-        """Hand out the states that are wanted after this epoch, and look for trainings that repeat."""
+        """Hand out the states that are wanted after this epoch, and note which are back for the first time."""
         m, given = self.m, self.given
         with m.when(m.is_there(given["steps"])), self.lanes() as self.r:
             due = m.read(given["steps"], self.column + self.r, m.ints) == self.now(epoch)
@@ -218,18 +218,14 @@ class Block:
                 there.set(where(due, m.read(self.state, self.of_block(row)), there.get()))
         if self.condition.repeats:
             with m.when((given["watch"] != 0) & (epoch < self.last)), self.lanes() as self.r:
-                self.look_for_repeats(epoch)
-
-    def look_for_repeats(self, epoch: Value) -> None:
-        """Note which are back in the earlier state for the first time; most often two parameters show that none is."""
-        m, returned = self.m, self.note(RETURNED).get()
-        alike = m.cell(returned < 0)
-        for at in (self.out, self.at(self.n_inputs, 0)):
-            alike.set(alike.get() & self.as_before(at))
-        with m.when(m.some(alike.get())):
-            with m.loop(0, self.n_rows, going=lambda: m.some(alike.get())) as row:
-                alike.set(alike.get() & self.as_before(self.of_block(row)))
-            self.note(RETURNED).set(where(alike.get(), self.now(epoch), returned))
+                returned = self.note(RETURNED).get()
+                alike = m.cell(returned < 0)
+                for at in (self.out, self.at(self.n_inputs, 0)):  # most often two parameters show that none is back
+                    alike.set(alike.get() & self.as_before(at))
+                with m.when(m.some(alike.get())):
+                    with m.loop(0, self.n_rows, going=lambda: m.some(alike.get())) as row:
+                        alike.set(alike.get() & self.as_before(self.of_block(row)))
+                    self.note(RETURNED).set(where(alike.get(), self.now(epoch), returned))
 
     def as_before(self, at: Value) -> Value:
         """Which trainings have the same number there as in the earlier state."""

@@ -68,7 +68,8 @@ class _Run:
         self.condition, self.seeds, self.jump = condition, seeds, jump
         self.drop = drop = drop and condition.repeats and condition.dead_stay_dead
         self.runner = Runner(condition)
-        self.table, self.stream = padded(first_state(condition, start)), padded(streams(seeds))
+        self.table: Table = padded(first_state(condition, start))
+        self.stream = padded(streams(seeds))
         n, hidden = self.table.shape[1], condition.hidden
         self.trainings, self.n_filled, self.width = np.arange(n), len(seeds), np.full(n // LANES, hidden)
         self.units: Wholes = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)

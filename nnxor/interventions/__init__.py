@@ -16,8 +16,6 @@ from nnxor.network.entries import Settings, Uses
 from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.registry import Registry, entries_of
 
-Units = Mask
-
 
 @dataclass(frozen=True, kw_only=True)
 class Intervention(Uses):
@@ -55,7 +53,7 @@ def fresh(condition: Settings, seeds: range) -> Weights:
     return initial_weights(condition, seeds, again=1).astype(condition.numpy_dtype)
 
 
-def redrawn(condition: Settings, weights: Weights, seeds: range, units: Units) -> Weights:
+def redrawn(condition: Settings, weights: Weights, seeds: range, units: Mask) -> Weights:
     """The networks with fresh input weights, bias and output weight in these units, shape (H, R)."""
     pairs = zip(fresh(condition, seeds)[:3], weights[:3], strict=True)
     W1, b1, W2 = (np.where(units, *pair) for pair in pairs)

@@ -3,14 +3,15 @@
 import numpy as np
 
 from nnxor.arithmetic.networks import alive
-from nnxor.interventions import Intervention, Units, redrawn
+from nnxor.arrays import Mask
+from nnxor.interventions import Intervention, redrawn
 from nnxor.network.draws import Weights, uniforms
 from nnxor.network.entries import Settings
 
 CHOICE = 2  # number of the draw that chooses among live units; 0 is where a training starts, 1 gives fresh weights
 
 
-def as_many_alive(condition: Settings, weights: Weights, seeds: range) -> Units:
+def as_many_alive(condition: Settings, weights: Weights, seeds: range) -> Mask:
     """As many live units as the network has dead ones, or all of them if they are fewer, shape (H, R)."""
     live = alive(condition, weights)
     lot = np.stack([uniforms(h + 1, 0, seeds, CHOICE)[:, 0] for h in range(condition.hidden)])

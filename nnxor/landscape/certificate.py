@@ -15,7 +15,7 @@ from nnxor.landscape.curvature import Local, Problem, derivative, rows_are_conve
 from nnxor.landscape.escape import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.recession import FAR, outward, saturated
 from nnxor.landscape.regions import APPROACH
-from nnxor.landscape.steps import ROUNDING, beside_kinks, descend, hold, near_kinks, newton, polish
+from nnxor.landscape.steps import ROUNDING, descend, hold, near_kinks, newton, polish
 from nnxor.network.draws import Weights
 
 NARROWEST = 1e-6  # A minimum proved for less than this, relative to a unit's weights, float32 hardly tells from a kink
@@ -93,8 +93,8 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
         if not len(narrow):
             return
         theta = verdict.theta[narrow]
-        start = _without(problem, theta, NARROWEST)
-        verdict.put(narrow, _judge_on(problem, theta, beside_kinks(problem, theta, NARROWEST), start))
+        kink, start = near_kinks(problem, theta, NARROWEST, distance=True), _without(problem, theta, NARROWEST)
+        verdict.put(narrow, _judge_on(problem, theta, kink, start))
     verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
 
 

@@ -27,20 +27,16 @@ EXACT = 1e-13  # Numbers smaller than this, relative to others of their kind, ar
 SATURATED, TAIL = 1e-8, 15.0  # Smooth units of less slope on every row are moved by themselves, to where tails begin
 
 
-def near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
-    """Rows at which a unit's pre-activation is 0 within the tolerance though its weights could change it, (R, H, N)."""
-    v = problem.split(theta)[0]
-    return _at_zero(problem, v, tolerance * (np.abs(v) @ np.abs(problem.x).T))
+def near_kinks(problem: Problem, theta: Array, tolerance: float, *, distance: bool = False) -> Mask:
+    """Rows at which a unit's pre-activation is 0 within the tolerance though its weights could change it, (R, H, N).
 
-
-def beside_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
-    """Rows whose kink lies within a distance of a unit's weights, relative to their norm, (R, H, N)."""
+    The tolerance is relative to what is summed; that of a kink's distance from a unit's weights, to their norm.
+    """
     v, norm = problem.split(theta)[0], np.linalg.norm
-    return _at_zero(problem, v, tolerance * norm(v, axis=2, keepdims=True) * norm(problem.felt, axis=1))
-
-
-def _at_zero(problem: Problem, v: Array, room: Array) -> Mask:
-    return np.asarray((np.abs(v @ problem.x.T) <= room) & problem.felt.any(axis=1))
+    size = np.abs(v) @ np.abs(problem.x).T
+    if distance:
+        size = norm(v, axis=2, keepdims=True) * norm(problem.felt, axis=1)
+    return np.asarray((np.abs(v @ problem.x.T) <= tolerance * size) & problem.felt.any(axis=1))
 
 
 def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:

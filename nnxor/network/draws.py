@@ -115,11 +115,9 @@ def _draw(condition: Condition, seeds: range, again: int) -> Weights:
     """A draw of these seeds, whatever margin is asked for."""
     if seeds.step != 1 or seeds.start < 0 or seeds.stop > 2**63:
         raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
-    init, n_inputs, hidden = condition.init, condition.task.n_inputs, condition.hidden
-    if isinstance(init, GivenWeights):
-        W1, b1, W2, b2 = _given(init, seeds, n_inputs, hidden)
-    else:
-        W1, b1, W2, b2 = _drawn(init, seeds, n_inputs, hidden, again)
+    init, shape = condition.init, (condition.task.n_inputs, condition.hidden)
+    drawn = _given(init, seeds, *shape) if isinstance(init, GivenWeights) else _drawn(init, seeds, *shape, again)
+    W1, b1, W2, b2 = drawn
     if not condition.bias:
         b1, b2 = np.zeros_like(b1), np.zeros_like(b2)
     with np.errstate(over="ignore"):  # such a training diverges, and says so
