@@ -32,14 +32,11 @@ def rescue(
         return trained.weights, columns
     onward = onward_condition(condition)
     second = train(onward, intervene(condition, trained.weights, seeds).take(stuck), np.asarray(seeds)[stuck])
-    before, after, epochs = trained.trace.take(stuck), second.trace, condition.epochs
-    died_later = np.where(after.first_death < 0, -1, after.first_death + epochs)
-    trace = after._replace(  # units that the intervention itself brought to life are not `revived`
-        last_unsolved=after.last_unsolved + np.int32(epochs),
-        first_death=np.where(before.first_death < 0, died_later, before.first_death).astype(np.int32),
-        revived=before.revived + after.revived,
-        settled_epoch=np.where(after.settled_epoch < 0, -1, after.settled_epoch + epochs).astype(np.int32),
-    )
+    before, after, epochs = trained.trace.take(stuck), second.trace, np.int32(condition.epochs)
+    death, settled = (np.where(each < 0, each, each + epochs) for each in (after.first_death, after.settled_epoch))
+    death = np.where(before.first_death < 0, death, before.first_death)
+    unsolved, revived = after.last_unsolved + epochs, before.revived + after.revived  # not by the intervention itself
+    trace = after._replace(last_unsolved=unsolved, first_death=death, revived=revived, settled_epoch=settled)
     for name, values in diagnose(onward, start.take(stuck), Trained(second.weights, trace)).items():
         columns[name] = columns[name].astype(np.result_type(columns[name], values))  # a type that holds both
         columns[name][stuck] = values

@@ -283,21 +283,16 @@ class Block:
 
     def sort(self, n: int) -> None:
         """Sort many examples in all lanes by K. E. Batcher's merge exchange (Knuth, TAOCP 3, 5.2.2, Algorithm M)."""
+        m, arrays = self.m, ((self.given["keys"], self.m.words), (self.given["place"], self.m.ints))
         powers = [1 << k for k in reversed(range((n - 1).bit_length()))]
         for p in powers:
             for d, r in [(p, 0), *((q - p, p) for q in powers if q > p)]:
-                with self.m.loop(0, n - d) as i, self.m.when((i & p) == r):
-                    self.exchange(i, i + d)
-
-    def exchange(self, low: Value, high: Value) -> None:
-        """Exchange two examples where the key of the first is larger; no two are the same, for `mix` is a bijection."""
-        m = self.m
-        pairs = [
-            [Cell(m, self.given[name], self.of_block(row), kind) for row in (low, high)]
-            for name, kind in (("keys", m.words), ("place", m.ints))
-        ]
-        swap = m.wrap(m.build.icmp_unsigned(">", *(cell.get().node for cell in pairs[0])))
-        for one, other in pairs:
-            a, b = one.get(), other.get()
-            one.set(where(swap, b, a))
-            other.set(where(swap, a, b))
+                with m.loop(0, n - d) as i, m.when((i & p) == r):
+                    rows = i, i + d
+                    pairs = [[Cell(m, array, self.of_block(row), kind) for row in rows] for array, kind in arrays]
+                    keys = (cell.get().node for cell in pairs[0])  # no two are the same, for `mix` is a bijection
+                    swap = m.wrap(m.build.icmp_unsigned(">", *keys))
+                    for one, other in pairs:
+                        a, b = one.get(), other.get()
+                        one.set(where(swap, b, a))
+                        other.set(where(swap, a, b))

@@ -181,7 +181,8 @@ class _Run:
         number, period = self.history.before(returned[on])
         since = runner.tail_start - self.history.checkpoints[number]
         at_tail = runner(self.history.at(number, on), since % period)
-        losses, unsolved, sums = runner.losses(at_tail, period), last_unsolved[on], tail.take(on, axis=1)
+        _, losses, _ = runner.ahead(at_tail, period, int(period.max(initial=0)))
+        unsolved, sums = last_unsolved[on], tail.take(on, axis=1)
         read_cycles(losses, period, epochs, runner.part, unsolved, sums)
         last_unsolved[on], tail[:, on] = unsolved, sums
         final[:, on] = runner(at_tail, (epochs - runner.tail_start) % period)

@@ -30,17 +30,14 @@ def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Ta
     if not len(chosen):
         return state
     number = FIRST_DRAW + epoch // condition.recycle_every - 1
-    fresh = first_state(condition, _drawn(condition, seeds[chosen], number))
+    own = seeds[chosen]  # those that are near are drawn at once, with what lies between
+    runs = np.split(own, np.flatnonzero((np.diff(own) < 1) | (np.diff(own) > NEAR)) + 1)
+    spans = [(run - run[0], range(int(run[0]), int(run[-1]) + 1)) for run in runs]
+    drawn = [initial_weights(condition, span, number).take(places) for places, span in spans]
+    fresh = first_state(condition, Weights.joined(drawn))
     of_units = [dead & (name not in condition.frozen) for name in (*["W1"] * condition.task.n_inputs, "b1", "W2")]
     redrawn = np.concatenate([*of_units, np.zeros_like(dead[:1])])  # not the output bias
     state = state.copy()
     masks = np.tile(redrawn, (len(state) // len(redrawn), 1))[:, chosen]
     state[:, chosen] = np.where(masks, fresh, state[:, chosen])
     return state
-
-
-def _drawn(condition: Condition, seeds: Seeds, number: int) -> Weights:
-    """A draw of any seeds; those that are near are drawn at once, with what lies between."""
-    runs = np.split(seeds, np.flatnonzero((np.diff(seeds) < 1) | (np.diff(seeds) > NEAR)) + 1)
-    spans = [(run - run[0], range(int(run[0]), int(run[-1]) + 1)) for run in runs]
-    return Weights.joined([initial_weights(condition, span, number).take(places) for places, span in spans])

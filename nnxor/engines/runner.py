@@ -47,19 +47,18 @@ class Runner:
 
     def __call__(self, table: Table, steps: Wholes) -> Table:
         """The states that many epochs later."""
-        return self._run(table, steps, 0)[0] if steps.any() else table
-
-    def losses(self, table: Table, steps: Wholes) -> Table:
-        """The losses of that many epochs, and whether each is unsolved, (epochs, 2, R); later ones are not defined."""
-        return self._run(table, steps, int(steps.max(initial=0)))[1]
+        return self.ahead(table, steps, 0)[0] if steps.any() else table
 
     def n_dead(self, table: Table) -> Wholes:
         """Dead units of each state."""
-        *_, notes = self._run(table, np.zeros(table.shape[1], int), 0)
+        *_, notes = self.ahead(table, np.zeros(table.shape[1], int), 0)
         return np.asarray(notes[N_DEAD])
 
-    def _run(self, table: Table, steps: Wholes, n_losses: int) -> tuple[Table, Table, Ints]:
-        """States, losses, and notes, of which only those on dead units count, and only where all go as far."""
+    def ahead(self, table: Table, steps: Wholes, n_losses: int) -> tuple[Table, Table, Ints]:
+        """States that many epochs later, the first losses on the way, and notes, as far as `n_dead` asks for them.
+
+        losses (n_losses, 2, R): those of the steps, and whether each is unsolved; later ones are not defined.
+        """
         n = table.shape[1]
         alike = not n or bool((steps == steps[0]).all())
         by_length = slice(None) if alike else np.argsort(steps, kind="stable")  # a block takes about as long
@@ -117,7 +116,7 @@ def _reading(dtype: np.dtype) -> str:
 def read_cycles(losses: Table, period: Wholes, epochs: int, part: int, last_unsolved: Wholes, tail: Values) -> None:
     """Put in the sums of the tails (in parts of `part` epochs) and last unsolved epochs of trainings on their cycles.
 
-    losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training
+    losses (P, 2, n): as `Runner.ahead` gives them of the epochs from the start of the tail on, of which each training
     repeats the first period[r]. Sums (float64) add losses in the order of a whole training. Whole numbers have 32 bits.
     """
     places = map(_place, (np.ascontiguousarray(losses), period, last_unsolved, tail))

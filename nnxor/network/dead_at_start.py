@@ -57,8 +57,7 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     if not bias:
         atoms[0] = 0
     random = np.isnan(atoms)
-    free = [law for law, is_random in zip(laws, random, strict=True) if is_random]
-    A, c = rows[:, random], rows[:, ~random] @ atoms[~random].astype(np.float64)
+    A, c = rows * random, rows[:, ~random] @ atoms[~random].astype(np.float64)
     decided = ~A.any(axis=1)
     b, *u = np.where(random, np.float32(0), atoms)
     if any(preactivation(row, u, b) > 0 for row in rows[decided, 1:].tolist()):
@@ -67,7 +66,7 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     used = np.flatnonzero(A.any(axis=0))
     if not len(used):
         return Probability(1.0, 0.0, EXACT)
-    return _mass(A[:, used], c, [free[k] for k in used])
+    return _mass(A[:, used], c, [laws[k] for k in used])
 
 
 def _mass(A: Array, c: Array, laws: list[Law]) -> Probability:
