@@ -49,16 +49,20 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     z_start = preactivations(condition, start.astype(condition.numpy_dtype))
     live_start, live = (any_active(condition, z).sum(axis=0, dtype=np.int32) for z in (z_start, end.z))
     linear = (np.logical_and.reduce([row > 0 for row in end.z]) & (not condition.smooth)).sum(axis=0, dtype=np.int32)
+    task = condition.task  # right is a prediction on its target's side of the middle between the targets
+    sides = np.sign(np.array(end.y) - condition.numpy_dtype.type(task.middle))
+    wanted = np.sign(np.array(task.targets) - task.middle)[:, None]
+    right = task.times @ ((sides == wanted) & (wanted != 0)) / task.n_examples
     predictions = np.where(end.finite, end.y, np.nan).astype(np.float64)
     return {
         "outcome": outcome,
         "final_loss": end.loss.astype(np.float64),
         "grad_norm": end.norm.astype(np.float64),
-        "accuracy": np.where(end.finite, _accuracy(condition, end.y), np.nan),
+        "accuracy": np.where(end.finite, right, np.nan),
         "plateau": plateau,
         "merged": _merged(condition, end.y, stuck),
         "solved_epoch": np.where(solved, trace.last_unsolved + 1, -1).astype(np.int32),
-        **{f"y_{name}": row for name, row in zip(condition.task.row_names, predictions, strict=True)},
+        **{f"y_{name}": row for name, row in zip(task.row_names, predictions, strict=True)},
         "dead_init": condition.hidden - live_start,
         "dead_final": np.where(end.finite, condition.hidden - live, -1),
         "linear_final": np.where(end.finite, linear, -1),
@@ -70,14 +74,6 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
         "settled_epoch": np.where(end.finite, trace.settled_epoch, -1),
         "period": np.where(end.finite, trace.period, -1),
     }
-
-
-def _accuracy(condition: Condition, y: list[Values]) -> Array:
-    """The share of the examples that are predicted on their side of the middle between the targets, (R,)."""
-    task = condition.task
-    sides = np.sign(np.array(y) - condition.numpy_dtype.type(task.middle))
-    wanted = np.sign(np.array(task.targets) - task.middle)[:, None]
-    return np.asarray(task.times @ ((sides == wanted) & (wanted != 0)) / task.n_examples)
 
 
 def _merged(condition: Condition, y: list[Values], stuck: Mask) -> Texts:

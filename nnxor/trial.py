@@ -5,7 +5,6 @@ trained on. If a certificate is asked for, it says what kind of point a stuck ru
 trainings of one condition at once, one for each seed: arrays hold them along their last axis.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -36,10 +35,7 @@ class Trials(NamedTuple):
 def trials(
     condition: Condition, seeds: range, train: Train, certified: bool = False, start: Weights | None = None
 ) -> Trials:
-    """Train networks with an engine and say what became of them: of each seed, the one that it draws or that is given.
-
-    `start`: the networks to start from, in place of those that the seeds draw. Seeds shuffle and redraw all the same.
-    """
+    """Train networks with an engine, those of `start` or those that the seeds draw, and say what became of them."""
     start = initial_weights(condition, seeds) if start is None else start
     trained = train(condition, start, seeds)
     end, columns = trained.weights, diagnose(condition, start, trained)
@@ -68,12 +64,9 @@ def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> V
     """
     problem, at = Problem(condition), np.arange(end.n_networks)
     verdict = Verdict.empty(problem, problem.pack(end), "")
-    ways_on: tuple[Callable[[Weights], Weights], ...] = (
-        lambda here: here, lambda here: quench(condition, here)[0], lambda here: quench(condition, here, LONGER)[0],
-        lambda here: go_down(condition, here), lambda here: go_down(condition, here),
-    )  # fmt: skip
-    for n, further in enumerate(ways_on):
-        end = further(end)
+    for n, times in enumerate((0, 1, LONGER, 0, 0)):  # as it is, after quenches so many times as long, after ways down
+        if n:
+            end = quench(condition, end, times)[0] if times else go_down(condition, end)
         told, loss, trap = certify(condition, end), problem.loss_of(end), (1 - LEFT) * plateau[at]
         minimum, left = told.kind == "minimum", np.flatnonzero(loss < trap)
         going_on = (told.kind == "unknown") | minimum & is_far(told.theta, problem.pack(end))

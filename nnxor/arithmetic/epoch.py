@@ -1,7 +1,6 @@
 """The arithmetic of an epoch, written once: the order of operations that every fast engine follows.
 
-Functions over numbers (`nnxor.arithmetic.numbers`): called with arrays they are the numpy engine, with numbers of the
-processor the compiled one, with symbols the browser's program. All give the same bits in the same dtype: only
+Functions over numbers (`nnxor.arithmetic.numbers`), which give the same bits in the same dtype wherever they run: only
 correctly rounded operations take part, in the order written here; no fused multiply-add, no BLAS.
 
 - pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;

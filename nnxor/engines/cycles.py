@@ -42,10 +42,7 @@ def stretch(checkpoint: int) -> int:
 
 
 def watched(checkpoint: int) -> int:
-    """Periods below this are found at a checkpoint: all up to the next one at first, then those up to an eighth.
-
-    Most periods are short, and watching costs those trainings that do not repeat (docs/speed.md).
-    """
+    """Periods below this are found at a checkpoint: up to the next one, later up to an eighth of it (docs/speed.md)."""
     return stretch(checkpoint) if checkpoint < 1024 else stretch(checkpoint) // 8
 
 

@@ -77,10 +77,7 @@ class Epochs(Block):
         return Row(tuple(inputs), target, m.share(self.given["weights"], place))
 
     def groups(self, step: Value | None) -> Iterator[tuple[Value | int, list[Row]]]:
-        """The first place and the rows of each group, of all rows or of the mini-batch of a step.
-
-        The body is built once for the loop, and once for the rest; only once where all rows are written out.
-        """
+        """The first place and the rows of each group, of all rows or of a step's mini-batch; code is built for each."""
         n, most, row = len(self.plan.rows), WRITTEN_OUT, self._row
         if step is not None:
             n, most, row = self.plan.batch, DRAWN_WRITTEN_OUT, partial(self._drawn, step)

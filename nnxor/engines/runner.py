@@ -14,8 +14,6 @@ from nnxor.engines.kernel import text
 from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Machine, compiled
 from nnxor.protocol import TAIL_PARTS, tail_part
 
-BYTES = ctypes.c_char * 0
-
 
 class Runner:
     """The kernel and the numbers of a condition; also an `Advance` of `nnxor.engines.cycles`."""
@@ -77,7 +75,7 @@ class Runner:
 
 def _place(array: Values | None) -> ctypes.Array[ctypes.c_char] | None:
     """Where an array begins, null for none; the array must be contiguous."""
-    return None if array is None else BYTES.from_buffer(array.data)
+    return None if array is None else (ctypes.c_char * 0).from_buffer(array.data)
 
 
 def padded(array: Values) -> Values:

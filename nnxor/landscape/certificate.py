@@ -79,23 +79,19 @@ def _judge(problem: Problem, given: Array) -> Verdict:
     if not problem.has_kinks:
         return _judge_smooth(problem, given)
     verdict = _sought(problem, given)
-    _widen(problem, verdict)
+    for _ in range(3):  # minima that are proved only very close by are judged as if they lay on the kink beside them
+        narrow = np.flatnonzero((verdict.kind == "minimum") & (_reach(problem, verdict.theta) < NARROWEST))
+        if not len(narrow):
+            break
+        theta = verdict.theta[narrow]
+        kink, start = near_kinks(problem, theta, NARROWEST, distance=True), _without(problem, theta, NARROWEST)
+        verdict.put(narrow, _judge_on(problem, theta, kink, start))
+    else:
+        verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
     way = outward(problem, verdict.theta, near_kinks(problem, verdict.theta, ROUNDING))
     endless = np.flatnonzero((verdict.kind == "minimum") & way.any(axis=1))
     verdict.kind[endless], verdict.way[endless] = "infinity", way[endless]
     return verdict
-
-
-def _widen(problem: Problem, verdict: Verdict) -> None:
-    """Judge minima that are proved only very close by as if they lay on the kink beside them."""
-    for _ in range(3):
-        narrow = np.flatnonzero((verdict.kind == "minimum") & (_reach(problem, verdict.theta) < NARROWEST))
-        if not len(narrow):
-            return
-        theta = verdict.theta[narrow]
-        kink, start = near_kinks(problem, theta, NARROWEST, distance=True), _without(problem, theta, NARROWEST)
-        verdict.put(narrow, _judge_on(problem, theta, kink, start))
-    verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
 
 
 def _sought(problem: Problem, given: Array) -> Verdict:

@@ -143,11 +143,8 @@ def _curves_up(local: Local) -> Mask:
 
 
 def _stationarity(local: Local) -> Array:
-    """The largest slope that neither a kink nor a vanishing output weight explains, (R,); 0 for stationary ones.
-
-    The slope for v is taken without its factor s, so that a small output weight hides nothing.
-    """
-    parts = [
+    """The largest slope that neither a kink nor a vanishing output weight explains, (R,); 0 for stationary ones."""
+    parts = [  # that for v is without its factor s, so that a small output weight hides nothing
         np.where(local.s != 0, np.linalg.norm(local.pulls, axis=2), 0.0).max(axis=1),
         np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1) * local.problem.scales_units,
         np.abs(local.error.sum(axis=1)) * (local.problem.bias and local.problem.free[-1]),
@@ -221,10 +218,7 @@ def _dependent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
 
 
 def _steepest(x: Array, pull: Array, bend: Array) -> tuple[float, Array, bool]:
-    """Steepest descent of one function, the least of 2^m convex ones: a downward bend is the lesser of 0 and its slope.
-
-    The steepest descent of a convex function is against its shortest subgradient.
-    """
+    """Steepest descent of one function, the least of 2^m convex ones: a bend down is the lesser of 0 and its slope."""
     up, downs = bend > 0, np.flatnonzero(bend < 0)
     certain = len(downs) <= MOST_BENDS
     best, direction = 0.0, np.zeros(x.shape[1])
@@ -237,5 +231,5 @@ def _steepest(x: Array, pull: Array, bend: Array) -> tuple[float, Array, bool]:
             shortest = shortest + box @ nearest.x
         length = float(np.linalg.norm(shortest))
         if -length < best:
-            best, direction = -length, -shortest / length
+            best, direction = -length, -shortest / length  # against the shortest subgradient of a convex function
     return best, direction, certain or best < -1e-6

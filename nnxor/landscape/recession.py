@@ -105,15 +105,12 @@ def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array
 
 
 def _in_order(problem: Problem, high: Array, low: Array) -> tuple[Array, Mask, Mask]:
-    """Scores (N,) of the best predictions with none of `high` above its partner in `low`; wrong rows; pairs that bind.
-
-    Where a prediction has to be at the end of the output's range, the score is ±`FAR`.
-    """
+    """Scores (N,) of the best predictions with none of `high` above its partner in `low`; wrong rows; binding pairs."""
     root, rows = np.sqrt(problem.c), np.arange(len(problem.t))
     pull = (1.0 * (rows == high[:, None]) - (rows == low[:, None])) / root
     size = scipy.optimize.nnls(pull.T, root * problem.t)[0]
     best = problem.t - size @ pull / root
-    least, most = np.full((2, len(best)), [[-FAR], [FAR]])
+    least, most = np.full((2, len(best)), [[-FAR], [FAR]])  # where a prediction is to be at the end of its range
     for _ in range(60):
         y = (least + most) / 2
         below = problem.output.value(y, problem.k) < best

@@ -123,10 +123,7 @@ def descend(problem: Problem, start: Array) -> Array:
 
 
 def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], taken: Array, there: Array) -> None:
-    """Enter the largest share of each step along which the loss stays as low as allowed, if any, and its end.
-
-    Rows that are fitted are brought back to their outputs on the way, so that the others may go far.
-    """
+    """Enter the largest share of each step along which the loss stays as low as allowed, if any, and its end."""
     problem, worth = here.problem, np.isfinite(step).all(axis=1) & (np.linalg.norm(step, axis=1) > ROUNDING)
     fitted = (np.abs(here.curve) > FITTED * problem.c) & (np.abs(here.error) < FITTED * np.abs(here.curve))
     for share in shares:
@@ -135,7 +132,7 @@ def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], t
             break
         points = (here.theta[at, None] + (share * PARTS)[:, None] * step[at, None]).reshape(-1, step.shape[1])
         y, rows = (each[at].repeat(len(PARTS), axis=0) for each in (here.y, fitted))
-        for _ in range(2 * rows.any()):
+        for _ in range(2 * rows.any()):  # fitted rows are brought back to their outputs, so that others may go far
             local = Local(problem, points)
             back = np.linalg.pinv(numbers(local.jacobian * rows[:, :, None]), rcond=HEAVIER)
             points = points + np.einsum("rpn,rn->rp", back, (y - local.y) * rows)
@@ -181,14 +178,12 @@ def _outputs_down(here: Local, most: Array) -> Array:
 
 
 def _awaken(here: Local, most: Array, step: Array) -> None:
-    """Enter steps for units that are saturated on every row: down their own slope, as far as they stay saturated.
-
-    Only the ratios of the slope's parts count, and all tails are exponential: so they are computed nearer to 0.
-    """
+    """Enter steps for units that are saturated on every row: down their own slope, as far as they stay saturated."""
     problem, away = here.problem, np.abs(here.z).min(axis=2)
     r, h = ((here.slope.max(axis=2) < SATURATED) & (away > TAIL)).nonzero()
     if not len(r):
         return
+    # only the ratios of the slope's parts count, and all tails are exponential: so they are computed nearer to 0
     z = here.z[r, h] - np.sign(here.z[r, h]) * (away[r, h] - TAIL)[:, None]
     error = np.where(np.abs(here.error[r]) > ROUNDING, here.error[r], 0.0)
     slope = derivative(problem, z, problem.activation.value(z, problem.k))

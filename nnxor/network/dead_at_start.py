@@ -79,22 +79,17 @@ def _mass(A: Array, c: Array, laws: list[Law]) -> Probability:
     if all(law.flat for law in laws) and math.comb(len(A) + 2 * len(laws), len(laws)) <= MOST_CORNERS:
         low, high = np.array([law.quantile(np.array([0.0, 1.0])) for law in laws]).T
         return Probability(_volume(A * (high - low), -(A @ low + c)), ROUNDING, EXACT)
-    means = []
+    sides = [2 ** len(part) for part in np.array_split(range(CELLS.bit_length() - 1), len(laws) - 1)]
+    cut = sum(side > 1 for side in sides)  # the first of them; an array cannot have as many dimensions as a task
+    cells, means = np.zeros((len(sides), CELLS), np.int64), []
+    cells[:cut] = np.indices(sides[:cut]).reshape(cut, CELLS)
     for repeat in range(REPEATS):
-        u = np.clip(_stratified(len(laws) - 1, np.random.default_rng(repeat)), 1e-16, 1 - 1e-16)
+        within = np.random.default_rng(repeat).random(cells.shape)
+        u = np.clip((cells + within) / np.array(sides)[:, None], 1e-16, 1 - 1e-16)
         points = np.column_stack([law.quantile(each) for law, each in zip(laws[:-1], u, strict=True)])
         means.append(float(_along(A, c, laws[-1], points).mean()))
     value, error = float(np.mean(means)), float(np.std(means, ddof=1)) / REPEATS**0.5
     return Probability(value, error if value else 1 / (CELLS * REPEATS), SAMPLED)
-
-
-def _stratified(n: int, rng: np.random.Generator) -> Array:
-    """A point in each of `CELLS` equal cells of the unit cube of n dimensions, shape (n, CELLS)."""
-    sides = [2 ** len(part) for part in np.array_split(range(CELLS.bit_length() - 1), n)]
-    cut = sum(side > 1 for side in sides)  # the first of them; an array cannot have as many dimensions as a task
-    corners = np.zeros((n, CELLS), np.int64)
-    corners[:cut] = np.indices(sides[:cut]).reshape(cut, CELLS)
-    return np.asarray((corners + rng.random(corners.shape)) / np.array(sides)[:, None])
 
 
 def _along(A: Array, c: Array, law: Law, points: Array) -> Array:
@@ -109,10 +104,7 @@ def _along(A: Array, c: Array, law: Law, points: Array) -> Array:
 
 
 def _volume(A: Array, b: Array) -> float:
-    """The volume of the part of the unit cube where A·s ≤ b.
-
-    Between two corners a slice's volume is a polynomial of the first coordinate, exactly integrated by Gauss–Legendre.
-    """
+    """The volume of the part of the unit cube where A·s ≤ b."""
     n = A.shape[1]
     normals, ends = np.concatenate([A, -np.eye(n), np.eye(n)]), np.concatenate([b, np.zeros(n), np.ones(n)])
     size = np.linalg.norm(normals, axis=1)
@@ -126,7 +118,7 @@ def _volume(A: Array, b: Array) -> float:
     cuts = np.unique(np.clip(corners[:, 0], 0, 1))
     if n == 1 or len(cuts) < 2:
         return float(np.ptp(cuts)) if len(cuts) else 0.0
-    at, weights = np.polynomial.legendre.leggauss((n + 1) // 2)
+    at, weights = np.polynomial.legendre.leggauss((n + 1) // 2)  # exact: a slice's is a polynomial between corners
     parts = [
         (high - low) / 2 * weight * _volume(A[:, 1:], b - A[:, 0] * (low + (high - low) * (1 + x) / 2))
         for low, high in itertools.pairwise(cuts.tolist())
