@@ -40,8 +40,7 @@ MERGE_TOLERANCE = 1e-2  # Predictions closer than this share of the range of tar
 def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     """The columns of `trials.parquet` that describe R trainings, each of shape (R,).
 
-    A missing value is −1 in an integer column, NaN in a real one and the empty string in text. Everything is computed
-    in the dtype of the training and in the protocol's order, so that equal weights give equal bits.
+    A missing value is −1 in an integer column, NaN in a real one and the empty string in text.
     """
     trace, end = trained.trace, ending(condition, trained.weights)
     outcome, plateau = judge(condition, trained.weights, end, trace)
@@ -124,15 +123,12 @@ def judge(condition: Condition, weights: Weights, end: Ending, trace: Trace) -> 
 
 
 def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
-    """The outcome of runs that are at rest, '' of the others, and the level at which each of them rests, both (R,).
-
-    Where a loss of logits has no lowest point, what counts is the distance from the best of the activation region.
-    """
+    """The outcome of runs that are at rest, '' of the others, and the level at which each of them rests, both (R,)."""
     known, entry = traps(condition), LOSSES[condition.loss]
     c, solved = entry.weight(condition.task.n_examples), entry.of_targets(condition.task)
     level = end.loss.astype(np.float64)
     if entry.logits and not condition.smooth and condition.freeze is None:
-        whole = c * condition.task.n_examples
+        whole = c * condition.task.n_examples  # without a lowest point, the best of the activation region counts
         near, close = regions.APPROACH * whole, SAME * whole
         level, loss = regions.lowest(condition, end.z), level
         rests, elsewhere = (loss - level <= near) & (level - solved > near), "stuck"
@@ -177,14 +173,12 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
 
 
 def _gets_lower(condition: Condition, weights: Weights, tail: Array, lr: Array, asked: Mask) -> Mask:
-    """Which of the runs that are asked get below every part of their tail (parts, R) if they go on, with steps (R,).
-
-    They are trained on as they were, as long as a quench lasts, and all are shuffled alike.
-    """
+    """Which of the runs that are asked get below every part of their tail (parts, R) if they go on, with steps (R,)."""
     found = np.zeros_like(asked)
     for size in np.unique(lr[asked & (lr > 0)]):  # a tenth of the smallest number is 0
         at = np.flatnonzero(asked & (lr == size))
+        seeds = np.zeros(len(at), np.int64)  # all are shuffled alike
         onward = replace(condition, lr=float(size), epochs=EPOCHS, rescue=None)
-        trace = engines.load("auto")(onward, weights.take(at), np.zeros(len(at), np.int64)).trace
+        trace = engines.load("auto")(onward, weights.take(at), seeds).trace
         found[at] = trace.tail.max(axis=0) / tail_part(EPOCHS) < tail[:, at].min(axis=0)
     return found

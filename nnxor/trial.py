@@ -59,8 +59,7 @@ def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> V
     """The kind of point at which each of R networks rests that are stuck at losses `plateau` (R,).
 
     A network that is disturbed about a trap, far from its minimum, or above one that it can still leave, is certified
-    where a quench comes to rest, then a longer one, then at the end of a way down, then of another. One that leaves its
-    trap on the way is on a shoulder.
+    where a quench ends, then a longer one, a way down and another; if it leaves its trap there, it is on a shoulder.
     """
     problem, at = Problem(condition), np.arange(end.n_networks)
     verdict = Verdict.empty(problem, problem.pack(end), "")

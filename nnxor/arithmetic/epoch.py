@@ -40,12 +40,9 @@ class Row(NamedTuple):
 def rows_of(task: Task, condition: Condition) -> list[Row]:
     """The rows of a table, for arrays of a condition's dtype and with the weights of its loss."""
     dtype = condition.numpy_dtype
-    inputs = task.x(dtype)
-    weight = dtype.type(LOSSES[condition.loss].weight(task.n_examples))
-    return [
-        Row(tuple(float(x) if x in (0, 1) else x for x in inputs[n]), target, weight * times)
-        for n, (target, times) in enumerate(zip(task.t(dtype), task.times.astype(dtype), strict=True))
-    ]
+    weights = dtype.type(LOSSES[condition.loss].weight(task.n_examples)) * task.times.astype(dtype)
+    rows = zip(task.x(dtype), task.t(dtype), weights, strict=True)
+    return [Row(tuple(float(x) if x in (0, 1) else x for x in inputs), t, c) for inputs, t, c in rows]
 
 
 def trained_rows(condition: Condition) -> Task:

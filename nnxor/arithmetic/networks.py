@@ -33,10 +33,9 @@ class Look:
 
 
 class Networks:
-    """Computes what R networks of a condition do."""
+    """Computes what R networks of a condition do, on the rows of its task or of another."""
 
     def __init__(self, condition: Condition, task: Task | None = None) -> None:
-        """On the rows of the condition's task, or of another."""
         self.condition, self.rules, self.rows = condition, Rules(condition), rows_of(task or condition.task, condition)
 
     def look(self, weights: Weights, rows: list[Row] | None = None) -> Look:

@@ -136,10 +136,7 @@ class History:
 
 
 def settled(history: History, returned: Wholes, advance: Advance) -> tuple[Ints, Ints]:
-    """From which epoch on each training repeats, and its period; −1 where `returned` is.
-
-    returned: the epoch at which it was back in the state of the last checkpoint, for the first time.
-    """
+    """Since when trainings repeat, and periods, from when each first `returned` to a checkpoint's state; or −1."""
     first, period = np.full((2, len(returned)), -1, np.int32)
     trainings = np.flatnonzero(returned > 0)
     on, p = history.before(returned[trainings])  # a checkpoint on the cycle; `off` is one that is not, or −1

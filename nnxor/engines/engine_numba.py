@@ -27,7 +27,7 @@ from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner, padded, read_cycles
 from nnxor.network.draws import Weights
-from nnxor.network.minibatches import Seeds, seeds_of, streams
+from nnxor.network.minibatches import seeds_of, streams
 from nnxor.protocol import TAIL_PARTS
 
 OUTPUT = 0.75  # what the output of a network costs, in live units, about
@@ -35,7 +35,7 @@ MOVING = 300  # epochs that take about as long as packing trainings anew
 
 
 def train(
-    condition: Condition, start: Weights, seeds: Seeds | range | None = None, *, jump: bool = True, drop: bool = True
+    condition: Condition, start: Weights, seeds: Wholes | range | None = None, *, jump: bool = True, drop: bool = True
 ) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units.
 
@@ -64,7 +64,7 @@ def variant(condition: Condition) -> str:
 class _Run:
     """A batch of trainings: those that still run, and what is known of the others."""
 
-    def __init__(self, condition: Condition, start: Weights, seeds: Seeds, jump: bool, drop: bool) -> None:
+    def __init__(self, condition: Condition, start: Weights, seeds: Wholes, jump: bool, drop: bool) -> None:
         self.condition, self.seeds, self.jump = condition, seeds, jump
         self.drop = drop = drop and condition.repeats and condition.dead_stay_dead
         self.runner = Runner(condition)

@@ -16,13 +16,13 @@ from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.cycles import History, Table, first_state, to_table, to_weights
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.network.draws import PARAMETERS, Weights
-from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
+from nnxor.network.minibatches import order_of, seeds_of, steps_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 See = Callable[[int, Look], None]  # is shown an epoch and what some networks do, before each update and at the end
 
 
-def train(condition: Condition, start: Weights, seeds: Seeds | range | None = None, see: See | None = None) -> Trained:
+def train(condition: Condition, start: Weights, seeds: Wholes | range | None = None, see: See | None = None) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units. Every epoch is run."""
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
     with np.errstate(all="ignore"):
@@ -93,7 +93,7 @@ class _Watch:
 class Training:
     """Networks in training, with their optimizer's memory; `look` is what they do at the present weights."""
 
-    def __init__(self, condition: Condition, table: Table, seeds: Seeds, networks: Networks | None = None) -> None:
+    def __init__(self, condition: Condition, table: Table, seeds: Wholes, networks: Networks | None = None) -> None:
         """From a table of all parameters, and what is remembered of them below."""
         self.condition, self._seeds, self._stream = condition, seeds, streams(seeds)
         self._networks = networks or Networks(condition, trained_rows(condition))

@@ -20,7 +20,7 @@ from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights
 from nnxor.network.layers import Affine, Elementwise, Layer, RowLoss
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import Seeds, seeds_of
+from nnxor.network.minibatches import seeds_of
 
 
 def network(condition: Condition, start: Weights) -> list[Layer]:
@@ -87,7 +87,7 @@ class Readable(Networks):
         return Look([*z[:, :, None]], [*y], losses, self.rules.solved(losses, fine), gradient)
 
 
-def train(condition: Condition, start: Weights, seeds: Seeds | range | None = None) -> Trained:
+def train(condition: Condition, start: Weights, seeds: Wholes | range | None = None) -> Trained:
     """Train every network of `start`, one after the other; `seeds` shuffle its mini-batches, if there are any."""
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
     each, readable = range(start.n_networks), Readable(condition, trained_rows(condition))

@@ -7,10 +7,10 @@ knew of them. Frozen parameters keep their initial values. A unit that is redraw
 import numpy as np
 
 from nnxor.arithmetic.networks import alive
+from nnxor.arrays import Wholes
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Table, first_state, to_weights
 from nnxor.network.draws import Weights, initial_weights
-from nnxor.network.minibatches import Seeds
 
 FIRST_DRAW = 3  # the draw that the first redrawn units come from: a start and a rescue take those before
 NEAR = 20  # A draw takes as long as this many seeds more, at least
@@ -22,7 +22,7 @@ def is_due(condition: Condition, epoch: int) -> bool:
     return every is not None and 0 < epoch < condition.epochs and epoch % every == 0
 
 
-def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Table:
+def recycled(condition: Condition, state: Table, seeds: Wholes, epoch: int) -> Table:
     """The states with dead units redrawn, at the start of an epoch."""
     assert condition.recycle_every is not None
     dead = ~alive(condition, to_weights(condition, state))

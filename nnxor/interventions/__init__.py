@@ -60,6 +60,5 @@ def redrawn(condition: Settings, weights: Weights, seeds: range, units: Mask) ->
     return Weights(W1, b1, W2, weights.b2)
 
 
-INTERVENTIONS: Registry[Intervention] = Registry(
-    "rescue", *entries_of(__name__, first=("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky"))
-)
+_FIRST = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky")
+INTERVENTIONS: Registry[Intervention] = Registry("rescue", *entries_of(__name__, first=_FIRST))

@@ -28,10 +28,8 @@ class Problem:
     `bend` is by how much the slope of a unit is larger above its kink. With `scales_units` output weights may move.
     """
 
-    def __init__(
-        self, condition: Condition, reach: Array | float = 1.0, apart: float = 1.0, heaviest: float = 1.0
-    ) -> None:
-        """The problem that networks of a condition are trained on, with x, t and c in units of these sizes."""
+    def __init__(self, condition: Condition, reach: Array | float = 1.0, apart: float = 1.0, most: float = 1.0) -> None:
+        """The problem that networks of a condition are trained on, with x, t and c in units of these."""
         task, rules = condition.task, Rules(replace(condition, relu_at_zero=0, dtype="float64"))
         self.condition, self.hidden, self.bias = condition, condition.hidden, condition.bias
         self.activation, self.output, self.loss, self.k = rules.activation, rules.output, rules.loss, rules.k
@@ -40,7 +38,7 @@ class Problem:
         self.bend = above - below
         self.outer = rules.output.slopes(condition) if rules.output.slopes else None
         self.x: Array = np.column_stack([task.inputs, np.ones((task.n_rows, int(self.bias)))]) / reach
-        self.t, self.c = np.array(task.targets) / apart, rules.loss.weight(task.n_examples) * task.times / heaviest
+        self.t, self.c = np.array(task.targets) / apart, rules.loss.weight(task.n_examples) * task.times / most
         w1, b1, w2, b2 = ([name not in condition.frozen] for name in PARAMETERS)
         unit = w1 * task.n_inputs + b1 * self.bias
         self.free = np.array(unit * self.hidden + w2 * self.hidden + b2 * self.bias)

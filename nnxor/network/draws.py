@@ -157,8 +157,6 @@ def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
 
 def _given(init: GivenWeights, seeds: range, n_inputs: int, hidden: int) -> list[Array]:
     if init.size != (n_inputs, hidden) or seeds.stop > init.n_sets:
-        raise ValueError(
-            f"{init.name} holds {init.n_sets} sets for {init.size[0]} inputs and {init.size[1]} units; "
-            f"asked for {n_inputs} inputs, {hidden} units and seeds up to {seeds.stop - 1}"
-        )
+        held = f"{init.name} holds {init.n_sets} sets for {init.size[0]} inputs and {init.size[1]} units"
+        raise ValueError(f"{held}; asked for {n_inputs} inputs, {hidden} units and seeds up to {seeds.stop - 1}")
     return [array[..., seeds.start : seeds.stop].astype(np.float64) for array in init.arrays]

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnxor.arrays import Wholes
 from nnxor.condition import Condition
 from nnxor.protocol import ROOT_SEED
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
-
-Seeds = NDArray[np.integer]
 
 
 def mix(x: Any) -> Any:
@@ -26,7 +25,7 @@ def mix(x: Any) -> Any:
     return x ^ (x >> np.uint64(31))
 
 
-def seeds_of(condition: Condition, seeds: Seeds | Sequence[int] | None, n_networks: int) -> Seeds:
+def seeds_of(condition: Condition, seeds: Wholes | Sequence[int] | None, n_networks: int) -> Wholes:
     """The seeds of networks as an array, numbers from 0 where none are given and none is needed.
 
     Raises ValueError if a condition that shuffles mini-batches or redraws units comes without its seeds.
@@ -39,7 +38,7 @@ def seeds_of(condition: Condition, seeds: Seeds | Sequence[int] | None, n_networ
     raise ValueError(f"{what} by the seed: {n_networks} seeds are needed, got {seeds}")
 
 
-def streams(seeds: Seeds) -> NDArray[np.uint64]:
+def streams(seeds: Wholes) -> NDArray[np.uint64]:
     """The part of the hash that depends on the seed alone, shape (R,)."""
     return np.asarray(mix(np.asarray(seeds, np.uint64) * GAMMA + np.uint64(ROOT_SEED)))
 
