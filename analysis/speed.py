@@ -22,17 +22,13 @@ PICTURES = ("speed.png", "speed.svg", "kinds.png", "kinds.svg")
 def write_figures(folder: Path) -> list[Path]:
     """Draw the figures of a folder that `experiments.benchmark` wrote; FolderError if it is none, or takes none."""
     engines, kinds = load(folder / "engines.csv", cores=WHOLE), load(folder / "kinds.csv", kind=NAME)
+    weights, rate = "weights from U(\N{MINUS SIGN}1, 1), lr", "trainings per second"
+    engines["cores"] = [words.counted(n, "core") for n in engines["cores"]]
+    more = "In full: every epoch of every unit; no jump: without units that are dead for ever. "
     drawn = {
-        "speed": draw(
-            engines.assign(cores=[words.counted(n, "core") for n in engines["cores"]]), "contender", "cores",
-            "trainings per second", "XOR, weights from U(\N{MINUS SIGN}1, 1), lr 0.1",
-            "In full: every epoch of every unit; no jump: without units that are dead for ever. ",
-        ),
-        "kinds": draw(
-            kinds, "kind", "contender", "trainings per second of one core",
-            "weights from U(\N{MINUS SIGN}1, 1), lr 0.01",
-        ),
-    }  # fmt: skip
+        "speed": draw(engines, "contender", "cores", rate, f"XOR, {weights} 0.1", more),
+        "kinds": draw(kinds, "kind", "contender", f"{rate} of one core", f"{weights} 0.01"),
+    }
     try:
         for name, figure in drawn.items():
             style.save(figure, folder, name)

@@ -33,25 +33,16 @@ NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorc
 CORES = sorted({1, available_cores()})  # on which each engine is timed
 
 LEFT_OUT: dict[str, dict[str, bool]] = {  # by the numba engine, with the options of its `train` for it
-    "in full": {"jump": False, "drop": False},
-    "dead units": {"jump": False},
-    "repeats": {"drop": False},
-    "both": {},
-}
+    "in full": {"jump": False, "drop": False}, "dead units": {"jump": False}, "repeats": {"drop": False}, "both": {},
+}  # fmt: skip
 
 KINDS: dict[str, dict[str, Any]] = {  # of condition, with their fields beside lr 0.01 and weights from U(−1, 1)
-    "gd": {},
-    "mse": {"loss": "mse"},
-    "leaky_relu": {"activation": "leaky_relu"},
-    "momentum": {"optimizer": "momentum"},
-    "adam": {"optimizer": "adam"},
-    "tanh": {"activation": "tanh"},
-    "sigmoid": {"activation": "sigmoid"},
-    "bce": {"output": "sigmoid", "loss": "bce"},
+    "gd": {}, "mse": {"loss": "mse"}, "leaky_relu": {"activation": "leaky_relu"},
+    "momentum": {"optimizer": "momentum"}, "adam": {"optimizer": "adam"},
+    "tanh": {"activation": "tanh"}, "sigmoid": {"activation": "sigmoid"}, "bce": {"output": "sigmoid", "loss": "bce"},
     "adam, bce, tanh": {"optimizer": "adam", "output": "sigmoid", "loss": "bce", "activation": "tanh"},
-    "parity3": {"task": "parity3"},
-    **{f"batches of {n}": {"batch_size": n} for n in (1, 2, 3)},
-}
+    "parity3": {"task": "parity3"}, **{f"batches of {n}": {"batch_size": n} for n in (1, 2, 3)},
+}  # fmt: skip
 
 
 def article_numpy(condition: Condition, start: Weights) -> list[float]:
@@ -66,23 +57,20 @@ def article_pytorch(condition: Condition, start: Weights) -> list[float]:
     torch.set_num_threads(1)
     W1, b1, W2 = (torch.from_numpy(array[..., 0].copy()) for array in start[:3])
     W2, b2 = W2[:, None], torch.from_numpy(start.b2.copy())
-    X = torch.from_numpy(condition.task.x(np.dtype(np.float32)))
-    T = torch.from_numpy(condition.task.t(np.dtype(np.float32)))[:, None]
+    X, T = (torch.from_numpy(part(np.dtype(np.float32))) for part in (condition.task.x, condition.task.t))
     loss = torch.tensor(0.0)
     with torch.no_grad():
         for _ in range(condition.epochs):
             z = X @ W1 + b1
             a = torch.relu(z)
             y = a @ W2 + b2
-            dout = y - T
+            dout = y - T[:, None]
             loss = 0.5 * (dout**2).sum()
             dW2, db2 = a.T @ dout, dout.sum(0)
             dout = (dout @ W2.T) * (z > 0)
             dW1, db1 = X.T @ dout, dout.sum(0)
-            W1 -= condition.lr * dW1
-            b1 -= condition.lr * db1
-            W2 -= condition.lr * dW2
-            b2 -= condition.lr * db2
+            for parameter, gradient in ((W1, dW1), (b1, db1), (W2, dW2), (b2, db2)):
+                parameter -= condition.lr * gradient
     return [float(loss)]
 
 

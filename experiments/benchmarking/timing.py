@@ -79,7 +79,7 @@ def time_engines(widths: list[int], epochs: int, repeats: int, folder: Path) -> 
         for name in who.TABLES:
             rows = who.timed(name, hidden, epochs, repeats)
             timed[name] += rows
-            write_csv(folder / f"{name}.csv", timed[name])
+            write_text(folder / f"{name}.csv", pd.DataFrame(timed[name]).to_csv(index=False))
             say(f"\n{hidden} hidden units, {epochs:,} epochs{SHOWN[name](pd.DataFrame(rows))}")
     if len(widths) > 1:
         say(f"\nall widths{left_out_table(pd.DataFrame(timed['left_out']))}")
@@ -94,7 +94,7 @@ def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> No
         span = f"({row['seconds_min']:.3g} to {row['seconds_max']:.3g})"
         done = f"{row['command']:<22}{row['trainings']:>11,}{row['runs']:>4}"
         say(f"{done}{row['seconds']:>8.3g} {span:<18}{row['peak_mb']:>8,.0f}")
-        write_csv(folder / "commands.csv", rows)
+        write_text(folder / "commands.csv", pd.DataFrame(rows).to_csv(index=False))
 
 
 def engines_table(timed: pd.DataFrame) -> str:
@@ -112,9 +112,8 @@ def left_out_table(timed: pd.DataFrame) -> str:
     where = timed["init"] + " " + timed["lr"].astype(str)
     ms = timed.pivot_table("ms_per_training", where, "left_out", "sum", sort=False)
     ms.loc["all"] = ms.sum()
-    full, both = ms["in full"], ms["both"]
-    ratios = {name: full / ms[name] for name in ("dead units", "repeats", "both")}
-    table = pd.DataFrame({"ms in full": full, **ratios, "both, ms": both})
+    ratios = {name: ms["in full"] / ms[name] for name in ("dead units", "repeats", "both")}
+    table = pd.DataFrame({"ms in full": ms["in full"], **ratios, "both, ms": ms["both"]})
     what = "ms of CPU of the numba engine, and how many times faster it is if it leaves out:"
     return f", the default study's conditions on 1 core\n{what}\n{_lines(table)}"
 
@@ -133,11 +132,6 @@ SHOWN = {"engines": engines_table, "left_out": left_out_table, "kinds": kinds_ta
 
 def _lines(table: pd.DataFrame) -> str:
     return table.rename_axis(None).to_string(float_format="{:,.4g}".format, na_rep="", col_space=9)
-
-
-def write_csv(path: Path, rows: list[who.Row]) -> None:
-    """Write rows that have the same columns."""
-    write_text(path, pd.DataFrame(rows).to_csv(index=False, na_rep="nan"))
 
 
 class Command(NamedTuple):

@@ -63,11 +63,6 @@ BACKENDS = Registry(
     "parallel.backend",
     Backend(name="threads", workers="threads", trains="experiments.execution.parallel:on_threads"),
     Backend(name="loky", workers="processes", trains="experiments.execution.parallel:on_processes"),
-    Backend(
-        name="dask",
-        workers="dask workers",
-        trains="experiments.execution.cluster:stream",
-        settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
-        read=read_cluster,
-    ),
-)
+    Backend(name="dask", workers="dask workers", trains="experiments.execution.cluster:stream", read=read_cluster,
+            settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive}),
+)  # fmt: skip

@@ -15,9 +15,8 @@ from nnxor import checks, engines
 SWITCHES = ("dry_run", "report", "overwrite")
 PARALLEL: dict[str, checks.Check] = {  # settings of every parallel=NAME
     "backend": checks.choice(["auto", *BACKENDS]),
-    "n_jobs": checks.optional(checks.whole(1, 4096)),
-    "batch": checks.optional(checks.whole(1, 2**20)),
-}
+    "n_jobs": checks.optional(checks.whole(1, 4096)), "batch": checks.optional(checks.whole(1, 2**20)),
+}  # fmt: skip
 LONG = 10.0  # seconds of work from which it pays to start processes, which takes one or two
 
 
@@ -61,6 +60,7 @@ def read_options(config: Mapping[str, object]) -> Options:
     """The options of a composed configuration; InputError names what is wrong with them."""
     known_keys("", config, [*KEYS, "engine", "parallel", "output", *SWITCHES])
     asked = checked("engine", config["engine"], checks.choice(["auto", *engines.ENGINES]))
+    auto = asked == "auto"
     fastest = min(engines.ENGINES.values(), key=lambda engine: engine.seconds).name
     parallel = checked("parallel", config["parallel"], checks.instance(dict, ", ".join(["auto", *BACKENDS])))
     name = str(parallel.get("backend"))
@@ -70,16 +70,12 @@ def read_options(config: Mapping[str, object]) -> Options:
     elsewhere = settings.get("address")
     if elsewhere and n_jobs is not None:
         raise InputError(f"parallel.n_jobs={n_jobs} would do nothing at {elsewhere}, which has its own workers")
+    output = checked("output", config["output"], checks.optional(path)) or Path("results", str(config["name"]))
+    switches = {name: checked(name, config[name], checks.switch) for name in SWITCHES}
     return Options(
-        engine=fastest if asked == "auto" else asked,
-        auto=asked == "auto",
-        backend=backend.name,
-        n_jobs=n_jobs or (1 if elsewhere else available_cores()),
-        settings=settings,
-        batch=given["batch"],
-        output=checked("output", config["output"], checks.optional(path)) or Path("results", str(config["name"])),
-        **{name: checked(name, config[name], checks.switch) for name in SWITCHES},
-    )
+        engine=fastest if auto else asked, auto=auto, backend=backend.name, settings=settings, batch=given["batch"],
+        n_jobs=n_jobs or (1 if elsewhere else available_cores()), output=output, **switches,
+    )  # fmt: skip
 
 
 def refuse_broken(engine: str) -> None:

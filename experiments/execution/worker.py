@@ -45,9 +45,7 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
     rows, exact = repr(table.to_pydict()).encode(), engines.ENGINES[engine].exact
     trained = hashlib.sha256(rows).hexdigest()[:12] if exact else "works"
     return {
-        "Python": "{}.{}".format(*sys.version_info),
-        "dask.distributed": version("distributed"),
-        "protocol": protocol.PROTOCOL_VERSION,
-        "source of nnxor": hashlib.sha256(source).hexdigest()[:12],
+        "Python": "{}.{}".format(*sys.version_info), "dask.distributed": version("distributed"),
+        "protocol": protocol.PROTOCOL_VERSION, "source of nnxor": hashlib.sha256(source).hexdigest()[:12],
         f"a training by engine {engine}": table["error"][0].as_py() or trained,
-    }
+    }  # fmt: skip

@@ -185,9 +185,13 @@ def test_where_the_figure_cannot_be_written_that_is_said(tmp_path: Path) -> None
 
 
 def test_a_disk_that_fills_up_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, rows: object) -> None:
-        raise OSError(28, "No space left on device", str(path))
+    write = benchmark.write_text
 
-    monkeypatch.setattr(benchmark, "write_csv", full)
+    def full(path: Path, text: str) -> None:
+        if path.suffix == ".csv":
+            raise OSError(28, "No space left on device", str(path))
+        write(path, text)
+
+    monkeypatch.setattr(benchmark, "write_text", full)
     with pytest.raises(RunError, match=r"stopped: .*No space left on device.*engines\.csv"):
         benchmark.benchmark(config_of(tmp_path))
