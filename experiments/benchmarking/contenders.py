@@ -35,7 +35,6 @@ CORES = sorted({1, available_cores()})  # on which each engine is timed
 LEFT_OUT: dict[str, dict[str, bool]] = {  # by the numba engine, with the options of its `train` for it
     "in full": {"jump": False, "drop": False}, "dead units": {"jump": False}, "repeats": {"drop": False}, "both": {},
 }  # fmt: skip
-
 KINDS: dict[str, dict[str, Any]] = {  # of condition, with their fields beside lr 0.01 and weights from U(−1, 1)
     "gd": {}, "mse": {"loss": "mse"}, "leaky_relu": {"activation": "leaky_relu"},
     "momentum": {"optimizer": "momentum"}, "adam": {"optimizer": "adam"},
@@ -176,9 +175,9 @@ VMAPPED = Contender(JAX, 1024, 0.2, vmapped_jax, "jax", CORES[-1])
 Case = tuple[Row, Contender, dict[str, Any]]  # labels, who trains, and what is trained, as a configuration has it
 
 
-def contenders() -> list[Contender]:
-    """Everybody; the article's loop in NumPy first, as the measure of the others."""
-    return [
+def by_contender() -> Iterator[Case]:
+    """Everybody, with the condition that all train; the article's loop in NumPy first, as the measure of the others."""
+    everybody = [
         Contender(NUMPY_LOOP, 1, 0.2, article_numpy),
         Contender(PYTORCH_LOOP, 1, 0.2, article_pytorch, "torch"),
         VMAPPED,
@@ -188,11 +187,7 @@ def contenders() -> list[Contender]:
         *(of_engine("engine numba, no jump", "numba", 4 * LARGEST, 1.0, n, **LEFT_OUT["dead units"]) for n in CORES),
         *(of_engine("engine numba", "numba", 4 * LARGEST, 1.0, n) for n in CORES),
     ]
-
-
-def by_contender() -> Iterator[Case]:
-    """Everybody, with the condition that all train."""
-    for each in contenders():
+    for each in everybody:
         yield {"contender": each.name, "cores": each.cores}, each, {"init": INIT, "lr": LR}
 
 

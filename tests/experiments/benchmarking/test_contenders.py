@@ -32,8 +32,8 @@ def test_a_training_takes_its_share_of_the_clock_whatever_part_of_it_was_run(mon
     def work(condition: Condition, weights: Weights) -> None:
         clock[0] += next(slower) * condition.epochs * weights.n_networks
 
-    monkeypatch.setattr(contenders, "contenders", lambda: [Contender("somebody", 8, 0.25, work)])
-    monkeypatch.setitem(contenders.TABLES, "engines", (contenders.by_contender, lambda: clock[0]))
+    somebody = {}, Contender("somebody", 8, 0.25, work), {"init": "uniform"}
+    monkeypatch.setitem(contenders.TABLES, "engines", (lambda: [somebody], lambda: clock[0]))
     (row,) = contenders.timed("engines", 3, 100, 3)
     assert (row["ms_per_training"], row["ms_min"], row["ms_max"]) == (100e3, 100e3, 400e3)
     assert row["trainings_per_s"] == 0.01
