@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from analysis.data import conditions
-from analysis.data.conditions import FIELDS, NAMING, is_missing, is_number, slices, value_text, values
-from analysis.data.reading import OUTCOMES, size
+from analysis.data.conditions import FIELDS, NAMING, is_number, slices, value_text, values
+from analysis.data.reading import OUTCOMES
 from analysis.figures.style import Look, columns_for, letters, looks, need, panels
 from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels
@@ -95,17 +95,12 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
 def by_value(rows: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFrame]]:
     """The rows of each value of a field; all rows under None for no field."""
     parts = slices(rows, [field] if field else [])
-    return [(None if field is None or is_missing(row[field]) else row[field], part) for row, part in parts]
+    return [(None if field is None or pd.isna(row[field]) else row[field], part) for row, part in parts]
 
 
 def n_text(numbers: Any) -> str:
     """'n = 1,000', or the range if the numbers differ."""
     return f"n = {' to '.join(f'{n:,}' for n in sorted({min(numbers), max(numbers)}))}"
-
-
-def runs_a_line(rows: pd.DataFrame, field: str | None) -> str:
-    """How many runs the lines of a panel have."""
-    return f"{n_text([size(part) for _, part in by_value(rows, field)])} per line"
 
 
 def small_multiples(

@@ -14,7 +14,8 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from analysis.data.conditions import FIELDS, is_number, phrase
-from analysis.figures.layout import by_value, footnote, has_room, looks_of, rest_of, small_multiples, thin
+from analysis.data.reading import size
+from analysis.figures.layout import by_value, footnote, has_room, looks_of, n_text, rest_of, small_multiples, thin
 from analysis.figures.style import Look, Looks, letters, mark, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
@@ -44,14 +45,19 @@ def percent(rate: Rate | None, name: str, beside: str = "") -> Mark | None:
 
 def lines(
     found: Findings, rows: pd.DataFrame, field: str | None, draw: Callable[[Axes, pd.DataFrame, Look, float], End],
-    finish: Callable[[Axes, pd.DataFrame], object], *, count: Callable[[pd.DataFrame], str], label: str,
-    axis: str | None = None, most: int = 4, most_panels: int = 6, columns: int = 2, notes: Sequence[str] = (),
+    finish: Callable[[Axes, pd.DataFrame], object], label: str, *, axis: str | None = None, most: int = 4,
+    most_panels: int = 6, columns: int = 2, notes: Sequence[str] = (),
 ) -> Figure:  # fmt: skip
     """Small multiples: a panel for each combination of the fields that are left, in it a line for each value of one.
 
     `draw` draws a line, moved sideways by its last argument, and returns its `End` before that; `finish` gives a panel
-    its axis. `axis` is the field along it; `count` puts the number of runs into words.
+    its axis, along which is the field `axis`. Rows of a summary are points, others runs, which a line counts.
     """
+
+    def count(mine: pd.DataFrame) -> str:
+        n = mine["n"] if "n" in mine else [size(part) for _, part in by_value(mine, field)]
+        return f"{n_text(n)} per {'point' if 'n' in mine else 'line'}"
+
     shown, note = thin(rows, [field] if field else [], most)
     rest = rest_of(found.fields, axis, field)
     figure, boxes, more = small_multiples(shown, rest, most_panels, columns, 2.9, count, sharey=True)
@@ -190,10 +196,8 @@ def stack(
 
 def legend(figure: Figure, entries: Mapping[str, Mapping[str, Any]], title: str | None = None) -> None:
     """A legend above the panels, for which the figure grows: a patch for looks with a face colour, else a line."""
-    handles = [
-        Patch(label=name, **look) if "facecolor" in look else Line2D([], [], label=name, **look)
-        for name, look in entries.items()
-    ]
+    line = functools.partial(Line2D, [], [])
+    handles = [(Patch if "facecolor" in look else line)(label=name, **look) for name, look in entries.items()]
     columns = max(min(len(handles), letters(1, 9) // (max(map(len, entries), default=0) + 7)), 1)
     figure.set_figheight(figure.get_figheight() + 0.2 * ((len(handles) - 1) // columns))
     figure.legend(

@@ -47,10 +47,7 @@ def need(exemplars: pd.DataFrame) -> None:
 
 @style.styled
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
-    """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked.
-
-    Plateaus get a panel of their own, between one of losses far above them and one of losses that go to 0.
-    """
+    """Loss against epoch of one run of each outcome, on logarithmic axes, plateaus apart, with the levels of traps."""
     need(exemplars)
     ranges = _ranges(exemplars)
     columns = style.columns_for(min(2, len(exemplars)))

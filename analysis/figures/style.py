@@ -43,9 +43,7 @@ OUTCOME_HATCHES = {"stuck_1/3": "/", "stuck": "\\", "oscillating": "/", "unsettl
 SERIES = ("#332288", "#cc6677", "#117733", "#ddaa33", "#882255", "#44aa99")
 """Colours of series that have no order (P. Tol's muted scheme, told apart by the colour-blind)."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-DASHES: tuple[Any, ...] = (
-    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--",
-)  # fmt: skip
+DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--")
 RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}  # a thin rim that keeps marks apart
 
 
@@ -59,8 +57,7 @@ def need(given: object, why: str) -> None:
         raise NotApplicable(why)
 
 
-styled = mpl.rc_context(STYLE)
-"""Decorates a function that draws: it works under `STYLE`, whatever the caller has set."""
+styled = mpl.rc_context(STYLE)  # decorates a function that draws: it works under `STYLE`, whatever the caller has set
 
 Look = dict[str, Any]  # how a series looks, in every figure of a study: the arguments of a line, or of bars
 Looks = Mapping[str, Look]

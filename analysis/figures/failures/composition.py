@@ -77,9 +77,8 @@ def resting_points(found: Findings) -> Figure:
     figure, drawn = bars(table, KINDS, KIND_LOOKS, "share of stuck runs, %", notes, 8)
     for ax, rows in drawn:
         x = np.arange(len(rows))
-        lowest = Rate.of_all(
-            [next(row[kind] for kind in KINDS if row[kind]) for row in rows.to_dict("records")], rows["n"]
-        )
+        counts = [next(row[kind] for kind in KINDS if row[kind]) for row in rows.to_dict("records")]
+        lowest = Rate.of_all(counts, rows["n"])
         rate, low, high = 100 * np.array([(each.rate, each.low, each.high) for each in lowest]).T
         ends = np.maximum([rate - low, high - rate], 0)
         for colour, width in (("white", 3.2), ("#222222", 1.2)):  # seen on dark and on light

@@ -124,10 +124,8 @@ def stuck_by_live_units(found: Findings) -> Figure:
     """Share of runs that are not solved against the number of units alive at the start, with Wilson intervals."""
     field, trials = layout.line_field(found.fields), live_trials(found)
     drawn = trials[trials.groupby("condition", observed=True)["often"].transform("any").to_numpy(bool)]
-    return shapes.lines(
-        found, drawn, field, _line, _live_axis, count=lambda rows: layout.runs_a_line(rows, field),
-        label="not solved, %", notes=[f"Points of fewer than {FEWEST} runs are left out."],
-    )  # fmt: skip
+    notes = [f"Points of fewer than {FEWEST} runs are left out."]
+    return shapes.lines(found, drawn, field, _line, _live_axis, "not solved, %", notes=notes)
 
 
 def live_trials(found: Findings) -> pd.DataFrame:
@@ -164,10 +162,8 @@ def describe_live_units(found: Findings) -> str:
     without, having = (Rate.of(each["failed"].sum(), size(each)) for each in (part[~some], part[some]))
     where = words.nearest(found.nearest, found.fields)
     more = f"; difference {words.difference(unpaired(without, having))}" if without.n and having.n else ""
-    return (
-        f"{where}: not solved with at least one dead unit at the start: {words.rate(having)}; with none: "
-        f"{words.rate(without)}{more}."
-    )
+    dead = f"not solved with at least one dead unit at the start: {words.rate(having)}"
+    return f"{where}: {dead}; with none: {words.rate(without)}{more}."
 
 
 register(Plot(

@@ -40,11 +40,10 @@ def merged_rows(found: Findings) -> Figure:
 def _name(pattern: str, sign: str = "=") -> str:
     """A pattern as a label: the rows of each group, of many the first."""
     groups = [group.split("=") for group in pattern.split(" ")]
-    some = [
-        [*rows[:3], f"\N{HORIZONTAL ELLIPSIS} ({len(rows):,} rows)"] if len(rows) > MOST_NAMED else rows
-        for rows in groups
-    ]
-    return " and ".join(map(sign.join, some))
+    for rows in groups:
+        if len(rows) > MOST_NAMED:
+            rows[3:] = [f"\N{HORIZONTAL ELLIPSIS} ({len(rows):,} rows)"]
+    return " and ".join(map(sign.join, groups))
 
 
 def merged_trials(found: Findings) -> pd.DataFrame:

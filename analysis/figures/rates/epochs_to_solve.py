@@ -12,10 +12,7 @@ def epochs_to_solve(found: Findings) -> Figure:
     """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
     rows, field = solvable(found), layout.line_field(found.fields)
     last = int(rows["epochs"].max())
-    return shapes.lines(
-        found, rows, field, _step, lambda ax, _rows: epoch_axis(ax, last), most=6,
-        count=lambda part: layout.runs_a_line(part, field), label="not yet solved, %",
-    )  # fmt: skip
+    return shapes.lines(found, rows, field, _step, lambda ax, _: epoch_axis(ax, last), "not yet solved, %", most=6)
 
 
 def solvable(found: Findings) -> pd.DataFrame:

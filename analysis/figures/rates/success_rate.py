@@ -24,9 +24,8 @@ def success_rate(found: Findings) -> Figure:
         return x[-1] - apart, 100 * rates[-1].rate
 
     return shapes.lines(
-        found, found.summary, series, draw, lambda ax, rows: layout.place(ax, field, rows), axis=field, most=6,
-        most_panels=12, columns=3, count=lambda rows: f"{layout.n_text(rows['n'])} per point", label="solved, %",
-        notes=["Bars: 95 % Wilson intervals."],
+        found, found.summary, series, draw, lambda ax, rows: layout.place(ax, field, rows), "solved, %", axis=field,
+        most=6, most_panels=12, columns=3, notes=["Bars: 95 % Wilson intervals."],
     )  # fmt: skip
 
 
