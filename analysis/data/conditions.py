@@ -48,11 +48,6 @@ def defaults() -> dict[str, Any]:
     return {name: field.default for name, field in FIELDS.items()}
 
 
-def is_missing(what: Any) -> bool:
-    """Whether a value stands for none: batch_size of the full batch, rescue of runs that are left alone."""
-    return what is None or what is pd.NA or what != what
-
-
 def value_text(name: str, what: Any) -> str:
     """A value of a field, short: 'He', '0.003', 'U(\N{MINUS SIGN}1, 1)', 'full batch'."""
     field, text = FIELDS[name], _plain(name, what)
@@ -63,7 +58,7 @@ def value_text(name: str, what: Any) -> str:
 
 def _plain(name: str, what: Any) -> str:
     """A value as the words of a field are keyed: numbers of a logarithmic axis to three digits."""
-    if is_missing(what):
+    if pd.isna(what):
         return "None"
     if isinstance(what, float):
         digits = ",.0f" if what.is_integer() and 0 <= what < 1e6 else ".3g" if FIELDS[name].scale == "log" else "g"
@@ -93,7 +88,7 @@ def phrase(name: str, what: Any) -> str:
 
 def is_log(name: str, values: Sequence[Any]) -> bool:
     """Whether these values of a field lie on a logarithmic axis."""
-    return FIELDS[name].scale == "log" and all(not is_missing(each) and float(each) > 0 for each in values)
+    return FIELDS[name].scale == "log" and all(not pd.isna(each) and float(each) > 0 for each in values)
 
 
 def is_number(name: str) -> bool:
@@ -103,10 +98,10 @@ def is_number(name: str) -> bool:
 
 def counts(name: str, row: Any) -> bool:
     """Whether a field has an effect in a condition: the slope, say, only where the units have one."""
-    if is_missing(row[name]) and FIELDS[name].default is not None:
+    if pd.isna(row[name]) and FIELDS[name].default is not None:
         return False
     if (needs := str(FIELDS[name].needs)) in row:
-        return not is_missing(row[needs])
+        return not pd.isna(row[needs])
     if not FIELDS[name].setting:
         return True
     chosen = [field.entries.get(str(row[each]), {}) for each, field in FIELDS.items() if field.entries and each in row]
@@ -138,7 +133,7 @@ def distance(row: Any) -> tuple[int, float]:
 
 def same(value: Any, other: Any) -> bool:
     """Whether two values of a field are equal; a missing one, however it is written, is equal to a missing one."""
-    missing = is_missing(value), is_missing(other)
+    missing = pd.isna(value), pd.isna(other)
     return all(missing) if any(missing) else bool(value == other)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, counts, depends, is_missing, slices, swept, values
+from analysis.data.conditions import conditions, counts, depends, slices, swept, values
 from analysis.data.reading import Solved, is_given
 from analysis.findings.statistics import holm
 
@@ -31,7 +31,7 @@ def compare_values(
     own: dict[str, Any] = {str(row["condition"]): row for row in each.to_dict("records")}
     idle = [name for name in rest if any(depends(name, other) for other in (field, *along))]
     for row, part in slices(_everywhere(each, idle), rest) if found else ():
-        taken = [None if is_missing(value) else value for value in part[field]]
+        taken = [None if pd.isna(value) else value for value in part[field]]
         keys = dict(zip(taken, part["condition"].astype("str"), strict=True))
         for first, second in (both for both in found if {*both} <= {*keys}):
             if (ends := (keys[first], keys[second])) not in rows:
