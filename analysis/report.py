@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -35,11 +34,11 @@ def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolE
     return folder / "report.html"
 
 
-def read_results(folder: Path, found: Findings | None = None) -> Findings:
+def read_results(folder: str | Path, found: Findings | None = None) -> Findings:
     """The findings of a finished result folder; FolderError says what is wrong with it."""
     from analysis.findings.findings import Findings
 
-    found = found or Findings.of(folder)
+    found = found or Findings.of(Path(folder))
     if not len(found.every):
         raise FolderError(f"{folder} has no training that finished without an error; run its study again")
     _ = found.config
@@ -50,4 +49,4 @@ WHAT = "Draws the figures of a finished study into DIR/figures and writes DIR/re
 main = command("analysis.report", WHAT, lambda folder: [f"report: {write_report(folder)}"], **FOLDER)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

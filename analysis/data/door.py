@@ -15,19 +15,15 @@ from analysis.entry import InputError
 
 PROTOCOL = 2  # the numerical protocol whose results this code can read and explain
 MOST_TEXT = 2**28  # bytes of a text file that is read: manifest.json of a million conditions has fewer
-
 CONFIG, TRIALS, COUNTS = FILES = ("config.yaml", "trials.parquet", "counts.parquet")  # whose hashes a manifest holds
 
-COUNTED = (
+COUNTED = (  # by which counts tell trainings of a condition apart: all that summary, figures and verdicts ask about
     "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
     "outcome_before", "period",
 )  # fmt: skip
-"""The columns by which counts tell trainings of a condition apart: all that summary, figures and verdicts ask about."""
 
-Shape = Any
-"""A type, or several (`int | None`); [shape] of a list's entries; {name: shape}, where `str` stands for any names."""
-
-SHAPE: Shape = {
+Shape = Any  # a type, or several (`int | None`); [shape] of a list's entries; {name: shape}, `str` for any names
+SHAPE: Shape = {  # what a manifest holds; of a field of a condition see `analysis.data.conditions.Field`
     "study": str, "question": str, "record": str, "protocol": int, "complete": bool, "trials": int | None,
     "failed": int | None, "digest": str | None, "files": {str: str}, "certify": bool, "published": [dict],
     "success": [str], "seeds": [int], "given": {str: dict},
@@ -36,7 +32,6 @@ SHAPE: Shape = {
     "traps": [dict], "conditions": {str: str},
     "runs": [{"start": str, "end": str | None, "trained": int, "engine": str}],
 }  # fmt: skip
-"""What a manifest holds; of a field of a condition see `analysis.data.conditions.Field`."""
 
 
 ANEW = "run its study again, which writes it anew"  # a file that follows from the rest
@@ -184,17 +179,3 @@ def fits(value: Any, shape: Shape) -> bool:
     if isinstance(shape, dict):
         return isinstance(value, dict) and all(name in value and fits(value[name], shape[name]) for name in shape)
     return isinstance(value, shape) and (shape in (bool, object) or not isinstance(value, bool))
-
-
-def check_files(folder: Path, files: dict[str, str]) -> None:
-    """ValueError, OSError or FolderError unless the files that a manifest names are there and have their hashes."""
-    if not files or set(files) - set(FILES):
-        raise ValueError("its manifest names no files, or others")
-    for name, sha256 in files.items():
-        there = (folder / name).is_file()
-        if name == CONFIG and not (there and sha256_of(folder / name) == sha256):
-            raise FolderError(f"{folder / name} is {'altered' if there else 'missing'}; {ANEW}")
-        if not there:
-            raise ValueError(f"{name} is missing")
-        if sha256_of(folder / name) != sha256:
-            raise ValueError(f"{name} is not what manifest.json says: python -m experiments.verify looks closer")

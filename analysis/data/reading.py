@@ -19,25 +19,33 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.data.conditions import FIELDS, NAMING, asks, defaults, learn
-from analysis.data.door import COUNTED, COUNTS, TRIALS, FolderError, check_files, read_finished, read_json
+from analysis.data.door import (
+    ANEW,
+    CONFIG,
+    COUNTED,
+    COUNTS,
+    FILES,
+    TRIALS,
+    FolderError,
+    read_finished,
+    read_json,
+    sha256_of,
+)
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
 # Every outcome, in the order in which tables and figures show them, and those that count as stuck.
 OUTCOMES = ("solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear")
 STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
 
-CAUSES = {
+CAUSES = {  # of an unsolved run, and as readers see them
     "few_alive_at_start": "too few live units from the start", "died_in_training": "units died in training",
     "alive_but_linear": "enough live units, all of them linear", "alive_but_merged": "enough live units, rows merged",
     "step_too_large": "step too large", "not_finished": "not finished", "unclear": "unclear",
 }  # fmt: skip
-"""Every cause of an unsolved run, and as readers see it."""
-
-KINDS = {
+KINDS = {  # what certificates say of stuck runs, and as readers see it
     "minimum": "at a minimum", "infinity": "on the way to infinity", "saddle": "at a saddle", "kink": "at a kink",
     "shoulder": "on a shoulder", "unknown": "unknown",
 }  # fmt: skip
-"""What certificates say of stuck runs, and as readers see it."""
 
 NULLABLE_COUNTS = ("solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
@@ -46,18 +54,26 @@ DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 USUAL = {"init": f":{DEFAULT_LAW}", "task": f":{DEFAULT_TABLE}", "units": "2"}  # what canonical texts leave out
 
-PROMISED = (
+PROMISED = (  # columns of the exemplary runs that the figures need
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
     "kinked", "surface",
 )  # fmt: skip
-"""Columns of the exemplary runs that the figures need."""
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What manifest.json of a finished folder holds; FolderError if it is none, damaged or of another protocol."""
     manifest = read_finished(folder, "use the version that made it, or run the study again with overwrite=true")
     with damage_told(folder):
-        check_files(folder, manifest["files"])
+        if not manifest["files"] or {*manifest["files"]} - {*FILES}:
+            raise ValueError("its manifest names no files, or others")
+        for name, sha256 in manifest["files"].items():
+            there = (folder / name).is_file()
+            if name == CONFIG and not (there and sha256_of(folder / name) == sha256):
+                raise FolderError(f"{folder / name} is {'altered' if there else 'missing'}; {ANEW}")
+            if not there:
+                raise ValueError(f"{name} is missing")
+            if sha256_of(folder / name) != sha256:
+                raise ValueError(f"{name} is not what manifest.json says: python -m experiments.verify looks closer")
         names = pq.read_schema(folder / COUNTS).names
         if names[1 : names.index("kind") if "kind" in names else 0] != list(manifest["fields"]):
             raise ValueError("the fields of which its manifest tells are not those of its tables")

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ PARAMETERS = 'folder = ".."  # the result folder; name another one, or where it 
 """The cell tagged `parameters`: executed notebooks lie in DIR/notebooks, and can be executed there again."""
 
 CELL_SECONDS = 600
-
 NotebookNode = Any  # of nbformat, which takes long to import
 
 
@@ -64,10 +62,7 @@ async def _execute(notebooks: dict[str, NotebookNode], output: Path) -> None:
 
 
 async def _failure(notebook: NotebookNode, output: Path) -> str | None:
-    """Run a notebook in a kernel of this Python; returns why it failed, or None.
-
-    What a kernel prints besides a cell's output is for nobody; what goes wrong in a cell comes back.
-    """
+    """Run a notebook in a kernel of this Python; returns why it failed, or None."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -79,7 +74,7 @@ async def _failure(notebook: NotebookNode, output: Path) -> str | None:
             connection_file=f"{sockets}/kernel.json", transport="ipc" if os.name == "posix" else "tcp",
         )  # fmt: skip
         client = NotebookClient(notebook, km=kernel, timeout=CELL_SECONDS, record_timing=False)
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # what is not a cell's is for nobody
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # this code first
         environment = {**os.environ, "PYTHONPATH": path}
         try:  # not client.async_execute, which takes Ctrl-C for itself
@@ -125,4 +120,4 @@ WHAT = "Executes the notebooks on a finished study and writes them to DIR/notebo
 main = command("analysis.notebooks", WHAT, lambda folder: (f"notebook: {p}" for p in write_notebooks(folder)), **FOLDER)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

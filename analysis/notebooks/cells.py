@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from IPython.display import Markdown, display
@@ -18,18 +18,12 @@ from matplotlib.figure import Figure
 from analysis.figures import PLOTS, NotApplicable, style
 from analysis.findings.findings import Findings
 from analysis.findings.verdict import Verdict
-from analysis.report import read_results
-from analysis.report_parts.pages import macro
+from analysis.report_parts.pages import ENVIRONMENT
 from analysis.report_parts.tables import Table
 from analysis.text import words
 
 DPI = 144
 CSS_WIDTH = 1000
-
-
-def read(folder: str) -> Findings:
-    """A finished result folder; FolderError says what is wrong with it."""
-    return read_results(Path(folder))
 
 
 def plain(text: str) -> str:
@@ -71,8 +65,9 @@ def _show(figure: Figure, title: str, text: str) -> None:
 
 def show_table(table: Table) -> None:
     """A table of the report; nothing if it has no rows."""
+    parts: Any = ENVIRONMENT.get_template("parts.html.j2").module
     if table.rows:
-        display({"text/html": macro("table", table), "text/plain": table.title}, raw=True)
+        display({"text/html": str(parts.table(table)), "text/plain": table.title}, raw=True)
 
 
 def show_verdict(verdict: Verdict) -> None:
@@ -84,8 +79,7 @@ def show_verdict(verdict: Verdict) -> None:
 def shared_predictions(task_table: str) -> Table:
     """The loss (half the sum of squared errors) where some rows share one prediction and the others are right.
 
-    `task_table` as `analysis.data.reading.load` gives it. The best shared prediction is the mean of the
-    rows' targets; rows with one target lose nothing by sharing and are left out.
+    The best shared prediction is the mean of the rows' targets; rows with one target, which lose nothing, are left out.
     """
     rows = [[int(float(x)) for x in row.split(",")] for row in task_table.split("|")]
     found = []

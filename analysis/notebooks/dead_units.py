@@ -8,6 +8,7 @@ import seaborn as sns
 from analysis.data.reading import CAUSES
 from analysis.findings.stuck import STUCK_CAUSES
 from analysis.notebooks import cells
+from analysis.report import read_results
 from analysis.report_parts.tables import causes_table
 from analysis.text import words
 
@@ -15,8 +16,7 @@ from analysis.text import words
 folder = "../../results/article"
 
 # %%
-found = cells.read(folder)
-dying = found.verdicts[1]
+found = read_results(folder)
 at = found.here(found.failure_causes).iloc[0]
 cells.open_with(
     found,
@@ -72,4 +72,4 @@ cells.show_table(causes_table(found))
 # ## The article's claim
 
 # %%
-cells.show_verdict(dying)
+cells.show_verdict(found.verdicts[1])

@@ -9,6 +9,7 @@ from analysis.data.reading import count_where, size
 from analysis.figures.layout import n_text
 from analysis.findings.statistics import Rate
 from analysis.notebooks import cells
+from analysis.report import read_results
 from analysis.report_parts.tables import conditions_table
 from analysis.text import words
 from analysis.text.answers import answer
@@ -17,7 +18,7 @@ from analysis.text.answers import answer
 folder = "../../results/article"
 
 # %%
-found = cells.read(folder)
+found = read_results(folder)
 cells.open_with(found, found.question, *answer(found))
 
 # %% [markdown]

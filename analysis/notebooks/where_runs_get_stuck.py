@@ -8,13 +8,14 @@ from analysis.data.reading import OUTCOMES, count_where, is_stuck, load, size
 from analysis.figures.style import OUTCOME_COLOURS
 from analysis.findings.statistics import Rate
 from analysis.notebooks import cells
+from analysis.report import read_results
 from analysis.text import words
 
 # %% tags=["parameters"]
 folder = "../../results/article"
 
 # %%
-found = cells.read(folder)
+found = read_results(folder)
 trials = found.trials
 article = found.here(trials)
 unsolved = article[(article["outcome"] != "solved").to_numpy(bool)]
@@ -49,10 +50,9 @@ if found.manifest["record"] == "trials":
     runs["outcome"] = runs["outcome"].cat.remove_unused_categories().cat.rename_categories(words.outcome)
     palette = {words.outcome(name): colour for name, colour in OUTCOME_COLOURS.items()}
     look = {"palette": palette, "multiple": "stack", "bins": 100, "linewidth": 0}
+    text = f"The {len(runs):,} unsolved runs whose final loss is below 2."
     if len(runs):
-        with cells.canvas(
-            "Where unsolved runs end", f"The {len(runs):,} unsolved runs whose final loss is below 2."
-        ) as ax:
+        with cells.canvas("Where unsolved runs end", text) as ax:
             sns.histplot(runs, x="final_loss", hue="outcome", **look, ax=ax)
             ax.set(xlabel="final loss", ylabel="runs")
 

@@ -12,10 +12,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def inline(path: Path, title: str) -> Markup:
-    """A figure's SVG file as an element of a page, in whose letters and dark colours it is.
-
-    It has no ground of its own, its ids are its alone, and it is as wide as its letters need to be those of others.
-    """
+    """A figure's SVG as an element of a page: in its colours, with ids of its own, its letters as large as others'."""
     text = "<svg" + path.read_text(encoding="utf-8").partition("<svg")[2]
     text = re.sub(r"<(metadata|style).*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
@@ -42,8 +39,3 @@ def render(template: str, **values: object) -> str:
     ours = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")]
     style, script = map(Markup, ours)
     return ENVIRONMENT.get_template(template).render(style=style, script=script, **values)
-
-
-def macro(name: str, *values: object) -> str:
-    """One of the macros that pages share, of parts.html.j2, as HTML."""
-    return str(getattr(ENVIRONMENT.get_template("parts.html.j2").module, name)(*values))
