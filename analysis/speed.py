@@ -1,7 +1,6 @@
 """The figures of a benchmark's folder: `python -m analysis.speed DIR` draws them there again, as PNG and SVG."""
 
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,4 +101,4 @@ PATH = {"metavar": "DIR", "help": "the folder"}
 main = command("analysis.speed", WHAT, lambda folder: [f"figure: {p}" for p in write_figures(folder)], **PATH)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -70,14 +70,11 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
             for _ in range(n):
                 pool.submit(os.getpid)
         yield pool
-    except Exception:
-        pool.shutdown(cancel_futures=True)  # killed, it would fail what was cancelled, and complain
-        raise
-    except BaseException:  # nobody will look at what they do
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            if process not in others:
-                process.kill()
+    except BaseException as error:
+        awaited = isinstance(error, Exception)  # killed, it would fail what was cancelled, and complain
+        pool.shutdown(wait=awaited, cancel_futures=True)
+        for process in () if awaited else {*multiprocessing.active_children()} - {*others}:
+            process.kill()  # nobody will look at what they do
         raise
     pool.shutdown()
 

@@ -1,6 +1,5 @@
 """The explorer: writes the page, a file that loads nothing from anywhere; `python -m analysis.explorer [FILE]`."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,4 +19,4 @@ WHAT = "Writes a page that trains a network in the browser, with the same bits a
 main = command("analysis.explorer", WHAT, written, metavar="FILE", nargs="?", default="explorer.html")
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -29,6 +29,8 @@ class Findings(Counted):
     epochs = cached_property(lambda self: left_alone(self.every_epoch))  # the solved epochs of these
     fields = cached_property(lambda self: swept(self.trials))  # those that take more than one value among `trials`
     called_by = cached_property(lambda self: list(dict.fromkeys([*NAMING, *self.fields])))  # what names conditions
+    # A row a condition as in `every_summary`, of the trainings without a rescue, where any training went well.
+    summary = cached_property(lambda self: left_alone(self.every_summary.query("n > 0")).reset_index(drop=True))
     nearest = cached_property(lambda self: self.nearest_in(self.summary))  # the row most like the article's condition
 
     # What these hold is told by the functions that find it.
@@ -65,12 +67,6 @@ class Findings(Counted):
     def every_summary(self) -> pd.DataFrame:
         """A row a condition (see `analysis.findings.summary.summarise`), of all trainings, failed ones counted."""
         return with_levels(summarise(self.runs, self.every_epoch), self.manifest["traps"])
-
-    @cached_property
-    def summary(self) -> pd.DataFrame:
-        """The same of the trainings without a rescue, of conditions in which any training went well."""
-        summary = self.every_summary
-        return left_alone(summary[(summary["n"] > 0).to_numpy(bool)]).reset_index(drop=True)
 
     def nearest_in(self, table: pd.DataFrame) -> pd.Series:
         """The row of a table nearest to the article's condition; of equals one of XOR, then one without a rescue."""

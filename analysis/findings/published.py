@@ -152,17 +152,14 @@ def _short(share: Rate) -> str:
 
 def published_frame(found: Sequence[Beside]) -> pd.DataFrame:
     """A row a published figure: shares as fractions."""
-    rows = [
-        {
-            "source": each.source, "setting": each.setting, "where": each.where.replace("\N{NO-BREAK SPACE}", " "),
-            "quoted": each.quoted, "says": each.says, "ours": each.ours, "note": each.note,
-            "published_rate": each.theirs and each.theirs.rate, "published_n": each.theirs and each.theirs.n,
-            "solved": each.solved.count, "n": each.solved.n, **_columns("solved", each.solved),
-            "stuck": each.stuck.count, **_columns("stuck", each.stuck), "difference": each.difference,
-            "allowed": each.allowed, "verdict": each.verdict, "conditions": " ".join(each.conditions),
-        }
-        for each in found
-    ]  # fmt: skip
+    rows = [{
+        "source": each.source, "setting": each.setting, "where": each.where.replace("\N{NO-BREAK SPACE}", " "),
+        "quoted": each.quoted, "says": each.says, "ours": each.ours, "note": each.note,
+        "published_rate": each.theirs and each.theirs.rate, "published_n": each.theirs and each.theirs.n,
+        "solved": each.solved.count, "n": each.solved.n, **_columns("solved", each.solved),
+        "stuck": each.stuck.count, **_columns("stuck", each.stuck), "difference": each.difference,
+        "allowed": each.allowed, "verdict": each.verdict, "conditions": " ".join(each.conditions),
+    } for each in found]  # fmt: skip
     return pd.DataFrame(rows).astype({"published_n": "Int64"})
 
 

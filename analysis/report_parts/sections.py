@@ -72,10 +72,7 @@ def render(found: Findings, figures: bool = True, finish_drawing: Callable[[], N
 
 
 def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
-    """The figures that the report has, each with what it shows, and why it does not have the others.
-
-    It has those that make sense for the findings, but for figures whose numbers another one shows as well.
-    """
+    """The figures that make sense, but for those whose numbers another shows, with their texts; why not the rest."""
     shown, missing = [], []
     for plot in PLOTS:
         try:
@@ -110,10 +107,8 @@ def _facts(found: Findings) -> list[str]:
 def method(found: Findings) -> dict[str, Any]:
     """What the text on the method, method.html.j2, must know in order to be true of this study."""
     trials, (first, stop) = found.trials, found.manifest["seeds"]
-    told = {
-        name: words.listed([value_text(name, each) for each in trials[name].unique()], "or")
-        for name in ("success", "loss", "output", "optimizer")
-    }
+    names = ("success", "loss", "output", "optimizer")
+    told = {name: words.listed([value_text(name, each) for each in trials[name].unique()], "or") for name in names}
     full = trials["batch_size"].isna()
     batches = f"{told['optimizer']} on {'all rows or on ' if full.any() else ''}mini-batches"
     return {

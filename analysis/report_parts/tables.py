@@ -130,18 +130,13 @@ def cause_tables(found: Findings) -> list[Table]:
     by_level = [(words.outcome(level), certificates(together, level)) for level in OUTCOMES if level in certified]
     every = certificates(together)
     heads = ["level", "n", *(KINDS[kind] for kind in every)]
-    levels = [
-        [name, f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
-        for name, kinds in (by_level if len(by_level) == 1 else [*by_level, ("all levels", every)])
-    ]
-    return [*shown, Table("What stuck runs rest at, by level", note, heads, levels)]
+    by_level += [("all levels", every)] if len(by_level) != 1 else []
+    rows = [[name, f"{next(iter(rates.values())).n:,}", *map(words.bare, rates.values())] for name, rates in by_level]
+    return [*shown, Table("What stuck runs rest at, by level", note, heads, rows)]
 
 
 def rescue_tables(found: Findings) -> list[Table]:
-    """Every intervention in every condition: how many of the stuck runs it frees, against both controls.
-
-    And, where both were tried, redrawing dead units against redrawing live ones and all, by how many are dead.
-    """
+    """How many stuck runs each intervention frees, against both controls; redrawing dead units also by their number."""
     if not found.freed:
         return []
     fields = fields_of(found.rescues)

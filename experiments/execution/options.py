@@ -63,8 +63,7 @@ def read_options(config: Mapping[str, object]) -> Options:
     auto = asked == "auto"
     fastest = min(engines.ENGINES.values(), key=lambda engine: engine.seconds).name
     parallel = checked("parallel", config["parallel"], checks.instance(dict, ", ".join(["auto", *BACKENDS])))
-    name = str(parallel.get("backend"))
-    backend = BACKENDS.get(name) or Backend(name="auto", workers="", trains="")
+    backend = BACKENDS.get(str(parallel.get("backend"))) or Backend(name="auto", workers="", trains="")
     given = section("parallel", parallel, {**PARALLEL, **backend.settings})
     settings, n_jobs = backend.read({name: given[name] for name in backend.settings}), given["n_jobs"]
     elsewhere = settings.get("address")
