@@ -64,10 +64,7 @@ def load(path: Path, **more: str) -> pd.DataFrame:
 
 @style.styled
 def draw(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, more: str = "") -> Figure:
-    """Trainings per second on a log scale, a panel a width; lines from the slowest to the fastest round.
-
-    A panel has a row for each value of the column `row`, and in it a mark for each of the column `look`.
-    """
+    """Trainings per second on a log scale: a panel a width, a row each value of `row`, a mark each value of `look`."""
     names, told = (list(dict.fromkeys(timed[each])) for each in (row, look))
     parts = []
     for hidden in dict.fromkeys(timed["hidden"]):

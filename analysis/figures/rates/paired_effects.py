@@ -46,11 +46,8 @@ def _pair(field: str, row: pd.Series) -> str:
 
 
 def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
-    """The comparisons by field, either of the fields that the study asks about (all if it names none) or of the others.
-
-    Of widths only neighbours and reversals are shown. NotApplicable where there are no comparisons.
-    """
-    table = found.widths
+    """The comparisons by field, of the fields that the study asks about (all if it names none) or of the others."""
+    table = found.widths  # of these only neighbours and reversals are shown
     following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
     reversed_ = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)
     widths = table[((table["first"].map(following) == table["second"]) | reversed_).to_numpy(bool)]
