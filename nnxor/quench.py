@@ -46,13 +46,13 @@ def stable_step(condition: Condition, weights: Weights) -> Array:
     rules = Rules(condition)
     entry, k = rules.activation, rules.k
     end, task = ending(condition, weights), condition.task
-    z, weight = np.stack(end.z), (rules.loss.weight(task.n_examples) * task.times)[:, None]
-    felt = np.square(task.x(condition.numpy_dtype)).sum(axis=1)[:, None] + condition.bias
-    a, error = entry.value(z, k), np.abs(np.array(end.y) - np.array(task.targets)[:, None])
-    pull = weights.W2 * entry.back(z, a, np.ones_like(z), k)
-    bend = np.abs(weights.W2 * entry.second(z, a, k))
-    of_units = weight[:, None] * (a * a + felt[:, None] * pull * pull + (error * felt)[:, None] * bend)
-    of_biases = weight * (condition.bias + error * np.sqrt(felt))
-    bound = in_order([*of_units.reshape(-1, weights.n_networks), *of_biases])
+    weight, bound = rules.loss.weight(task.n_examples) * task.times, np.zeros(weights.n_networks)
+    for n, x in enumerate(task.x(condition.numpy_dtype)):
+        z, felt, error = end.z[n], float(x @ x) + condition.bias, np.abs(end.y[n] - task.targets[n])
+        a = entry.value(z, k)
+        pull = weights.W2 * entry.back(z, a, np.ones_like(z), k)
+        bend = np.abs(weights.W2 * entry.second(z, a, k))
+        of_units = weight[n] * (a * a + felt * pull * pull + error * felt * bend)
+        bound = in_order([bound, *of_units, weight[n] * (condition.bias + error * np.sqrt(felt))])
     _, exponent = np.frexp(np.where(np.isfinite(bound), bound, 1.0))
     return np.ldexp(1.0, -np.maximum(exponent, 0))
