@@ -7,13 +7,13 @@ trap, whatever disturbed it; if it gets out or lower, the disturbance had kept i
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from nnxor import engines
 from nnxor.arithmetic.epoch import Rules
 from nnxor.arithmetic.networks import ending
-from nnxor.arithmetic.numbers import in_order
 from nnxor.arrays import Array
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
@@ -45,14 +45,19 @@ def stable_step(condition: Condition, weights: Weights) -> Array:
     """
     rules = Rules(condition)
     entry, k = rules.activation, rules.k
-    end, task = ending(condition, weights), condition.task
-    weight, bound = rules.loss.weight(task.n_examples) * task.times, np.zeros(weights.n_networks)
-    for n, x in enumerate(task.x(condition.numpy_dtype)):
-        z, felt, error = end.z[n], float(x @ x) + condition.bias, np.abs(end.y[n] - task.targets[n])
+    end = ending(condition, weights)
+    weight = rules.loss.weight(condition.task.n_examples) * condition.task.times
+    bound: Any = np.zeros(weights.n_networks)
+    for n, x in enumerate(condition.task.x(condition.numpy_dtype)):
+        z = end.z[n]
         a = entry.value(z, k)
-        pull = weights.W2 * entry.back(z, a, np.ones_like(z), k)
-        bend = np.abs(weights.W2 * entry.second(z, a, k))
-        of_units = weight[n] * (a * a + felt * pull * pull + error * felt * bend)
-        bound = in_order([bound, *of_units, weight[n] * (condition.bias + error * np.sqrt(felt))])
+        slope = entry.back(z, a, np.ones_like(z), k)
+        felt = float(x @ x) + condition.bias
+        error = np.abs(end.y[n] - condition.task.targets[n])
+        of_gradients = weight[n] * (a * a + felt * (weights.W2 * slope) * (weights.W2 * slope))
+        of_curvature = weight[n] * error * felt * np.abs(weights.W2 * entry.second(z, a, k))
+        for h in range(len(z)):
+            bound = bound + of_gradients[h] + of_curvature[h]
+        bound = bound + weight[n] * (float(condition.bias) + error * np.sqrt(felt))
     _, exponent = np.frexp(np.where(np.isfinite(bound), bound, 1.0))
     return np.ldexp(1.0, -np.maximum(exponent, 0))

@@ -35,7 +35,10 @@ class Trials(NamedTuple):
 def trials(
     condition: Condition, seeds: range, train: Train, certified: bool = False, start: Weights | None = None
 ) -> Trials:
-    """Train networks with an engine, those of `start` or those that the seeds draw, and say what became of them."""
+    """Train networks with an engine and say what became of them: of each seed, the one that it draws or that is given.
+
+    `start`: the networks to start from, in place of those that the seeds draw. Seeds shuffle and redraw all the same.
+    """
     start = initial_weights(condition, seeds) if start is None else start
     trained = train(condition, start, seeds)
     end, columns = trained.weights, diagnose(condition, start, trained)
