@@ -55,15 +55,10 @@ def rows_of(found: Comparison) -> list[dict[str, object]]:
 
 def as_json(found: Comparison) -> str:
     """What differs, the aligned conditions, and what it comes to."""
-    content = {
-        "a": str(found.a.folder),
-        "b": str(found.b.folder),
-        "differences": [{"what": what, "a": a, "b": b} for what, a, b in found.differences],
-        "conditions": rows_of(found),
-        "checked": found.checked,
-        "ended_otherwise": found.broken,
-        "says": sentences(found),
-    }
+    sides = {"a": str(found.a.folder), "b": str(found.b.folder)}
+    differences = [{"what": what, "a": a, "b": b} for what, a, b in found.differences]
+    ended = {"checked": found.checked, "ended_otherwise": found.broken, "says": sentences(found)}
+    content = {**sides, "differences": differences, "conditions": rows_of(found), **ended}
     return json.dumps(content, indent=1, ensure_ascii=False, default=float) + "\n"
 
 

@@ -66,25 +66,15 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     with np.errstate(all="ignore"):
         curve = _plain(Networks(condition).look(course).loss)
     found = trial.trials(condition, seeds, engines.load(engine), start=start)
-    row = {name: values[0] for name, values in found.columns.items()}
-    return {
-        "condition": condition.key,
-        **condition.values(),
-        "seed": source or seed,
-        "outcome": str(row["outcome"]),
-        "final_loss": curve[-1],
-        "patterns_final": row["patterns_final"].decode(),
-        "rows": list(condition.task.row_names),
-        "inputs": [list(x) for x in condition.task.inputs],
-        "targets": list(condition.task.targets),
-        "predictions": _plain([row[f"y_{name}"] for name in condition.task.row_names]),
-        "epoch": epochs,
-        "curve": curve,
-        "final": {name: _plain(np.atleast_1d(array)) for name, array in found.end.only().items()},
-        "kinked": not condition.smooth,
-        "surface": surface(condition, found.end),
-        "explorer": None if source else address(condition, seed),
-    }
+    row, task = {name: values[0] for name, values in found.columns.items()}, condition.task
+    named = {"condition": condition.key, **condition.values(), "seed": source or seed, "outcome": str(row["outcome"])}
+    ended = {"final_loss": curve[-1], "patterns_final": row["patterns_final"].decode()}
+    asked = {"rows": list(task.row_names), "inputs": [list(x) for x in task.inputs], "targets": list(task.targets)}
+    learnt = {"predictions": _plain([row[f"y_{name}"] for name in task.row_names]), "epoch": epochs, "curve": curve}
+    final = {name: _plain(np.atleast_1d(array)) for name, array in found.end.only().items()}
+    drawn = {"final": final, "kinked": not condition.smooth, "surface": surface(condition, found.end)}
+    explorer = None if source else address(condition, seed)
+    return {**named, **ended, **asked, **learnt, **drawn, "explorer": explorer}
 
 
 def surface(condition: Condition, weights: Weights) -> dict[str, Any] | None:

@@ -51,10 +51,7 @@ FOLD_EACH = 4  # at least so many for each condition, beside which it costs litt
 
 
 def lacking(path: Path, study: Study, drawn: bool = False) -> list[str]:
-    """What a finished run leaves and is not in a folder, with figures and report if they were `drawn`.
-
-    That are regular files, and the folder `figures`.
-    """
+    """The regular files of a finished run that a folder lacks, and the folder `figures` if those were `drawn`."""
     names = [CONFIG, *tables.names(study.record), PACKAGE, *TOLD, *([PUBLISHED] if study.published else [])]
     lost = [name for name in (*names, *(DRAWN if drawn else ())) if not is_regular(path / name)]
     return [*lost, *(["figures"] if drawn and not (path / "figures").is_dir() else [])]
@@ -237,18 +234,14 @@ class ResultFolder:
 
     def begin(self, config: Mapping[str, object], how: dict[str, object]) -> None:
         """Write manifest and config: from here on the folder belongs to this study."""
-        before = self._manifest()
-        text = _text(config)
+        before, text = self._manifest(), _text(config)
         held = {name: before["files"][name] for name in tables.names(self.study.record)} if self._held else {}
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
-        self._content: dict[str, Any] = {
-            **described(self.study),
-            "complete": False,
-            **dict.fromkeys(("trials", "failed", "digest")),  # not yet
-            "files": {CONFIG: hashlib.sha256(text.encode()).hexdigest(), **held},
-            "runs": [*before.get("runs", []), self._run],
-        }
+        not_yet = {"complete": False, "trials": None, "failed": None, "digest": None}
+        files = {CONFIG: hashlib.sha256(text.encode()).hexdigest(), **held}
+        runs = [*before.get("runs", []), self._run]
+        self._content: dict[str, Any] = {**described(self.study), **not_yet, "files": files, "runs": runs}
         self._write_manifest()
         write_text(self.path / CONFIG, text)
         for name in DERIVED:
@@ -267,10 +260,7 @@ class ResultFolder:
             self.compact(whole=False)
 
     def compact(self, whole: bool = True) -> int:
-        """Write the tables from those that are there and the parts, then drop the parts; returns how many failed.
-
-        Not `whole`, trainings may be missing, and the parts of those that failed stay.
-        """
+        """Put the parts into the tables; returns how many failed. If not `whole`, more will come; failed ones stay."""
         taken = [part for part in self._parts if whole or part.fine]
         written = tables.write(self.path, self.study, self._held, taken, whole)
         self._content["files"] |= written.pop("files")

@@ -53,20 +53,12 @@ def described(study: Study) -> dict[str, Any]:
     for name in ("task", "init"):
         chosen = (getattr(condition, name) for condition in conditions)
         fields[name]["words"] = {each.name: labelled(each) for each in chosen}
-    return {
-        "study": study.name,
-        "question": study.question,
-        "record": study.record,
-        "protocol": PROTOCOL_VERSION,
-        "certify": study.certify,
-        "published": list(study.published),
-        "success": sorted({str(condition.success) for condition in conditions}),
-        "seeds": [study.seeds.start, study.seeds.stop],
-        "given": study.given,
-        "fields": fields,
-        "traps": known_traps(conditions),
-        "conditions": {condition.key: condition.text() for condition in conditions},
-    }
+    named = {"study": study.name, "question": study.question, "record": study.record, "protocol": PROTOCOL_VERSION}
+    success = sorted({str(condition.success) for condition in conditions})
+    rules = {"certify": study.certify, "published": list(study.published), "success": success}
+    asked = {"seeds": [study.seeds.start, study.seeds.stop], "given": study.given, "fields": fields}
+    texts = {condition.key: condition.text() for condition in conditions}
+    return {**named, **rules, **asked, "traps": known_traps(conditions), "conditions": texts}
 
 
 def only_in(some: Collection[str], others: Collection[str]) -> str:
@@ -87,15 +79,10 @@ def only_in(some: Collection[str], others: Collection[str]) -> str:
 
 def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
     """The text of datapackage.json, for tables that are in their place or still beside it."""
-    package = {
-        "$schema": PROFILE.format("datapackage"),
-        "name": study.name.lower(),
-        "title": study.name,
-        "description": study.question,
-        "created": manifest["runs"][-1]["end"],
-        "resources": [_resource(folder / name, manifest["files"][name], study) for name in tables.names(study.record)],
-    }
-    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
+    named = {"$schema": PROFILE.format("datapackage"), "name": study.name.lower(), "title": study.name}
+    about = {"description": study.question, "created": manifest["runs"][-1]["end"]}
+    files = [_resource(folder / name, manifest["files"][name], study) for name in tables.names(study.record)]
+    return json.dumps({**named, **about, "resources": files}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
@@ -106,18 +93,10 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
         kind = next((name for name, fits in KINDS.items() if fits(column.type)), "string")
         fields.append({"name": column.name, "type": kind, "description": meaning})
     key = {"primaryKey": ["condition", "seed"]} if rows else {}
-    return {
-        "$schema": PROFILE.format("dataresource"),
-        "name": path.stem,
-        "path": path.name,
-        "type": "table",
-        "title": WHAT[path.name],
-        "format": "parquet",
-        "mediatype": "application/vnd.apache.parquet",
-        "bytes": there.stat().st_size,
-        "hash": f"sha256:{sha256}",
-        "schema": {"$schema": PROFILE.format("tableschema"), "fields": fields, **key},
-    }
+    named = {"$schema": PROFILE.format("dataresource"), "name": path.stem, "path": path.name, "type": "table"}
+    about = {"title": WHAT[path.name], "format": "parquet", "mediatype": "application/vnd.apache.parquet"}
+    held = {"bytes": there.stat().st_size, "hash": f"sha256:{sha256}"}
+    return {**named, **about, **held, "schema": {"$schema": PROFILE.format("tableschema"), "fields": fields, **key}}
 
 
 def now() -> str:
@@ -127,15 +106,9 @@ def now() -> str:
 
 def provenance() -> dict[str, object]:
     """Versions of everything that takes part, the machine, and the command line."""
-    return {
-        "package": _version("nnxor"),
-        "git": _git(),
-        "python": platform.python_version(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
-        "platform": platform.platform(),
-        "cpu": _cpu(),
-        "command": _command(),
-    }
+    libraries = {name: _version(name) for name in LIBRARIES}
+    code = {"package": _version("nnxor"), "git": _git(), "python": platform.python_version(), "libraries": libraries}
+    return {**code, "platform": platform.platform(), "cpu": _cpu(), "command": _command()}
 
 
 def _command() -> list[str]:

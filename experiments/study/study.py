@@ -41,20 +41,16 @@ Grid = dict[str, tuple[object, ...]]  # fields and the values that they take
 
 @dataclass(frozen=True)
 class Study:
-    """One question: conditions in the order of their fields, and the same seeds for each.
-
-    `record` says what is kept: a row a training (`trials`), or counts alone (`summary`). `certify` says whether stuck
-    runs get certificates (`nnxor.landscape.certificate`); `published` holds what others report of some conditions.
-    `given` holds, for task and init, what is no name in conf (a file's path, say), by the name that conditions know.
-    """
+    """One question: conditions in the order of their fields, and the same seeds for each."""
 
     name: str
     question: str
     conditions: tuple[Condition, ...]
     seeds: range
-    record: str = "trials"
-    certify: bool = False
-    published: tuple[Mapping[str, Any], ...] = ()
+    record: str = "trials"  # what is kept: a row a training, or counts alone (`summary`)
+    certify: bool = False  # whether stuck runs get certificates (`nnxor.landscape.certificate`)
+    published: tuple[Mapping[str, Any], ...] = ()  # what others report of some conditions
+    # Of task and init what is no name in conf (a file's path, say), by the name that conditions know.
     given: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
@@ -84,20 +80,16 @@ def read_study(config: Config) -> Study:
     record = checked("record", config["record"], checks.choice(MOST_TRAININGS))
     _refuse_clashes(conditions, seeds, record)
     asks = _listed(config["asks"])
-    for name in asks:
-        checked("asks", name, checks.choice(AXES))
+    for asked in asks:
+        checked("asks", asked, checks.choice(AXES))
     if len({*asks}) < len(asks) or (config["asks"] is not None and not asks):
         raise InputError(f"asks={config['asks']} is not allowed; allowed: fields, each once")
-    return Study(
-        name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
-        question=_text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence"),
-        conditions=conditions,
-        seeds=seeds,
-        record=record,
-        certify=checked("certify", config["certify"], checks.switch),
-        published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
-        given={name: _given(name, parts) for name in FILES},
-    )
+    name = _text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100")
+    question = _text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence")
+    certify = checked("certify", config["certify"], checks.switch)
+    published = tuple(itertools.chain.from_iterable(map(_published, parts, each)))
+    given = {kind: _given(kind, parts) for kind in FILES}
+    return Study(name, question, conditions, seeds, record, certify, published, given)
 
 
 def effective(config: Config) -> dict[str, object]:

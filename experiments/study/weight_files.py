@@ -13,7 +13,7 @@ import pickle
 import re
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -238,10 +238,5 @@ def _keras(content: io.BytesIO) -> Mapping[str, Any]:
     return {name: array for name, array in found.items() if not name.startswith("optimizer")}
 
 
-READERS: dict[str, Callable[[io.BytesIO], Mapping[str, Any]]] = {  # by the end of a name; others are taken for .npz
-    ".npz": _npz,
-    ".safetensors": _safetensors,
-    ".pt": _torch,
-    ".pth": _torch,
-    ".weights.h5": _keras,
-}
+# By the end of a file's name; others are taken for .npz.
+READERS = {".npz": _npz, ".safetensors": _safetensors, ".pt": _torch, ".pth": _torch, ".weights.h5": _keras}
