@@ -46,18 +46,13 @@ class Side(Findings):
 
     @cached_property
     def conditions(self) -> dict[str, Fields]:
-        """The fields of each condition by its key, of those with a training that went well: value and law, if any.
-
-        None stands for a field that does nothing there, such as the slope of ReLU.
-        """
+        """By key of each condition with a training that went well: its fields' values and laws; None for idle ones."""
         every = self.every.drop_duplicates("condition").astype(object)
-        rows = every.where(every.notna(), None).to_dict("records")
-        return {
-            row["condition"]: {
-                name: (row[name], row.get(LAWS.get(name), "")) if counts(name, row) else None for name in FIELDS
-            }
-            for row in rows
-        }
+        found = {}
+        for row in every.where(every.notna(), None).to_dict("records"):
+            taken = {name: (row[name], row.get(LAWS.get(name), "")) for name in FIELDS if counts(name, row)}
+            found[row["condition"]] = {**dict.fromkeys(FIELDS), **taken}
+        return found
 
     @property
     def described(self) -> str:
@@ -66,20 +61,16 @@ class Side(Findings):
 
 
 class Row(NamedTuple):
-    """Two aligned conditions: `name` in words, rates of the runs compared, their difference (B minus A).
-
-    `same` says that they are the same trainings, in which case `p_holm` is not adjusted; `unpaired` says why they are
-    not paired, and is empty if they are. `traps` tells how many runs of each end in which trap.
-    """
+    """Two aligned conditions: `name` in words, and rates of the runs compared."""
 
     name: str
     a: Rate
     b: Rate
-    difference: Difference
-    p_holm: float
-    same: bool
-    unpaired: str
-    traps: str
+    difference: Difference  # B minus A
+    p_holm: float  # not adjusted if they are the same trainings
+    same: bool  # whether they are
+    unpaired: str  # why they are not paired; empty if they are
+    traps: str  # how many runs of each end in which trap
 
     @property
     def how(self) -> str:
@@ -97,22 +88,17 @@ class Row(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What `compare_folders` finds.
-
-    `differences` are (what, in A, in B); `changed` the fields that differ between aligned conditions that are not the
-    same trainings; `alone` counts the conditions of A and of B that are aligned with none. Of the trainings that both
-    folders hold (`checked`), `broken` ended differently; `example` is the first of them in words.
-    """
+    """What `compare_folders` finds."""
 
     a: Side
     b: Side
-    differences: list[tuple[str, str, str]]
-    changed: tuple[str, ...]
+    differences: list[tuple[str, str, str]]  # what, in A, in B
+    changed: tuple[str, ...]  # fields that differ between aligned conditions that are not the same trainings
     rows: list[Row]
-    alone: tuple[int, ...]
-    checked: int
-    broken: int
-    example: str
+    alone: tuple[int, ...]  # how many conditions of A and of B are aligned with none
+    checked: int  # how many trainings both folders hold
+    broken: int  # how many of these ended differently
+    example: str  # the first that did, in words
 
     @property
     def differs(self) -> bool:

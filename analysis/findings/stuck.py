@@ -58,18 +58,14 @@ def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
 
 
 class Freed(NamedTuple):
-    """One intervention in the stuck runs of one condition: how many it frees, and against each control.
+    """One intervention in the stuck runs of one condition: how many it frees, and against each control."""
 
-    `row` holds the condition's fields; `p_holm` is adjusted over all that are found with it; `dead` says of how many
-    dead units the runs are, where they are told apart by that.
-    """
-
-    row: pd.Series
+    row: pd.Series  # the condition's fields
     intervention: str
     rate: Rate
     against: dict[str, Paired]
-    dead: int = 0
-    p_holm: Mapping[str, float] = {}
+    dead: int = 0  # of how many dead units the runs are, where they are told apart by that
+    p_holm: Mapping[str, float] = {}  # adjusted over all that are found with it
 
 
 def fields_of(trials: pd.DataFrame) -> list[str]:

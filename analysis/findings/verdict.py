@@ -35,35 +35,31 @@ class Claim(NamedTuple):
     """A claim of the article and its rule.
 
     `cases` makes, of trials, their summary and the seeds that they solved, a row for each case that the rule is put to:
-    fields, `number` (what is tested; `told` names it), its `text`, `p`, and `favours`, whether it is on the claim's
-    side. `nothing` says why there may be no case; a claim `of_stuck` runs has none either where no run is stuck.
-    `pairs` is the field in which the two conditions of a case differ; `more`, of the trials, the nearest case and its
-    runs in words, adds a sentence.
+    fields, `number`, its `text`, `p`, and `favours`, whether it is on the claim's side.
     """
 
     number: str
     text: str
     rule: str
-    told: str
+    told: str  # what the number that is tested is called
     cases: Callable[[pd.DataFrame, pd.DataFrame, Solved], pd.DataFrame]
-    nothing: str
-    more: Callable[[pd.DataFrame, Any, str], str] | None = None
-    pairs: str = ""
-    of_stuck: bool = False
+    nothing: str  # why there may be no case
+    more: Callable[[pd.DataFrame, Any, str], str] | None = (
+        None  # a sentence, of trials, nearest case, its runs in words
+    )
+    pairs: str = ""  # the field in which the two conditions of a case differ
+    of_stuck: bool = False  # so that there is no case either where no run is stuck
 
 
 class Verdict(NamedTuple):
-    """A claim, the rule, the number that was measured, and the answer.
-
-    `kind` is holds, fails or undecided if that is so everywhere, else partly; and open where nothing was measured.
-    """
+    """A claim, the rule, the number that was measured, and the answer."""
 
     number: str
     claim: str
     rule: str
     effect: str
     verdict: str
-    kind: str
+    kind: str  # holds, fails or undecided if that is so everywhere, else partly; and open where nothing was measured
 
 
 def _rates(table: pd.DataFrame, count: str, of: str, share: float) -> pd.DataFrame:
@@ -82,12 +78,10 @@ def _pairs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lowest(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:
-    table, texts = _rates(resting(summary), "lowest", "n", 0.5), list[str]()
-    for row in table.to_dict("records"):
-        near, far = (words.percent(row[kind] / row["n"]) for kind in ("minimum", "infinity"))
-        apart = f", {near} at a finite one and {far} on the way to one at infinity"
-        texts.append(row["text"] + apart if row["infinity"] else row["text"])
-    return table.assign(text=texts)
+    table = _rates(resting(summary), "lowest", "n", 0.5)
+    shares = (map(words.percent, table[kind] / table["n"]) for kind in ("minimum", "infinity"))
+    apart = [*map(", {} at a finite one and {} on the way to one at infinity".format, *shares)]
+    return table.assign(text=table["text"].astype(str) + np.where(table["infinity"] > 0, apart, ""))
 
 
 def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:

@@ -111,10 +111,7 @@ def _again(found: Findings) -> Advice | None:
 
 
 def _better(found: Findings, told: str) -> Advice | None:
-    """Of the conditions of the same task that are solved most often, within chance, the one nearest to the article.
-
-    None where that is the one that was `told` already.
-    """
+    """Of the same task's conditions that succeed most, within chance, the one nearest to the article, if not `told`."""
     at = found.nearest
     same = with_values(found.summary, at, ("task", "output", "loss", "success"))
     same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]

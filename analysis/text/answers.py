@@ -115,7 +115,7 @@ def _deaths(found: Findings) -> list[str]:
 
     Runs that share a seed are taken for independent ones, and deaths to vary as those of independent units at least.
     """
-    rest, told, p = [name for name in found.fields if name != "lr"], list[str](), dict[str, float]()
+    rest, told = [name for name in found.fields if name != "lr"], list[str]()
     runs = found.trials[found.trials["dead_final"].notna().to_numpy(bool)]  # where a run diverges nobody knows
     died = (runs["dead_final"] - runs["dead_init"]).to_numpy(float)
     told_of = sums(runs, {"known": 1, "died": died, "squares": died**2})
@@ -123,15 +123,14 @@ def _deaths(found: Findings) -> list[str]:
     mean = table["died"] / table["known"]
     variance = (table["squares"] - mean * table["died"]) / (table["known"] - 1).clip(1)
     table = table.assign(mean=mean, std=np.sqrt(np.maximum(variance, mean)))
-    for _, part in slices(table, rest):
-        m, std, n = part[["mean", "std", "known"]].to_numpy(float).T
-        tested = scipy.stats.ttest_ind_from_stats(m, std, n, m[0], std[0], n[0], equal_var=False)
-        p |= zip(part["condition"], np.asarray(tested.pvalue).tolist(), strict=True)
-    sure = [key for key, adjusted in zip(p, holm([*p.values()]), strict=True) if adjusted < SIGNIFICANT]
-    for row, part in slices(table, rest):
+    numbers = ["mean", "std", "known"]
+    smallest = table.groupby(rest or np.zeros(len(table)), dropna=False, observed=True)[numbers].transform("first")
+    m, std, n, m0, std0, n0 = np.hstack([table[numbers], smallest]).T
+    sure = holm(scipy.stats.ttest_ind_from_stats(m, std, n, m0, std0, n0, equal_var=False).pvalue) < SIGNIFICANT
+    for row, part in slices(table.assign(sure=sure), rest):
         least = part.iloc[0]
         more = (part["mean"] > 1.5 * max(least["mean"], 0))[::-1].cummin()[::-1]
-        for _, at in part[(more & part["condition"].isin(sure)).to_numpy(bool)][:1].iterrows():
+        for _, at in part[(more & part["sure"]).to_numpy(bool)][:1].iterrows():
             place = f"with {words.condition(row, rest)}, " if rest else ""
             few, many = (f"{each['mean']:.2f} units a run, n{words.IS}{each['known']:,}" for each in (least, at))
             first, lr = phrase("lr", least["lr"]), phrase("lr", at["lr"])
