@@ -18,8 +18,7 @@ SELDOM = 500_000  # new objects between two looks for garbage: all imports make 
 def command(config: str, work: str, positional: tuple[str, ...] = ()) -> Callable[[], NoReturn]:
     """A command: compose conf/CONFIG.yaml with the command line, have `work`, MODULE:FUNCTION, do it, and exit.
 
-    `positional` names the keys that arguments without '=' stand for, in their order. What takes long to import is
-    imported only when signals are listened to.
+    `positional` names the keys that arguments without '=' stand for, in their order.
     """
     return lambda: finish(lambda: answer(config, work, positional, sys.argv[1:]))
 
@@ -34,7 +33,7 @@ def answer(config: str, work: str, positional: tuple[str, ...], arguments: list[
     gc.set_threshold(SELDOM)
     os.environ["MPLBACKEND"] = "Agg"
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads for such small matrices wait for each other
-    composing = importlib.import_module("experiments.composing")
+    composing = importlib.import_module("experiments.composing")  # which takes long: signals are listened to by now
     return int(composing.compose_and_work(config, work, composing.overrides(config, arguments, positional)))
 
 

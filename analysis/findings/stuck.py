@@ -123,10 +123,9 @@ def _adjusted(every: Iterable[Freed]) -> list[Freed]:
 def redrawn(trials: pd.DataFrame) -> list[Freed]:
     """redraw_dead against redraw_alive and redraw_all, by the number of units that were dead when they were redrawn.
 
-    Under redraw_alive the dead units stay dead, so it leaves fewer units that can live, and the comparison is one of
-    widths. Under redraw_all all can live, as under redraw_dead, which keeps the live ones as they are: that comparison
-    holds the width. How many were dead is read off the same trainings without a rescue; conditions that the study does
-    not have without one are left out.
+    Under redraw_alive the dead units stay dead, so fewer units can live, and the comparison is one of widths. Under
+    redraw_all all can live, as under redraw_dead, which keeps the live ones: that comparison holds the width. How many
+    were dead is read off the same trainings without a rescue; conditions without such trainings are left out.
     """
     fields, alike = fields_of(trials), [name for name in FIELDS if name != "rescue"]
     plain = trials[trials["rescue"].isna().to_numpy(bool)].merge(_rescues(trials)[alike].drop_duplicates())

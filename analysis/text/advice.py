@@ -67,10 +67,8 @@ def _epochs_or_steps(found: Findings) -> tuple[Advice | None, str]:
     too_large, left = f"With {phrase('lr', at['lr'])}, {{}} diverged or oscillate.", at["n"] - at["solved"]
     slower = found.alike(found.summary, "lr").query(f"lr < {at['lr']}")
     longer = found.alike(found.summary, "epochs").query(f"epochs > {at['epochs']}")
-    causes = (
-        ("Take smaller steps.", too_large, ["oscillating", "diverged"], slower),
-        ("Train longer.", unfinished, ["unsettled"], longer),
-    )
+    causes = [("Take smaller steps.", too_large, ["oscillating", "diverged"], slower)]
+    causes += [("Train longer.", unfinished, ["unsettled"], longer)]
     if 2 * at[["oscillating", "diverged", "unsettled"]].sum() <= left:
         return None, ""
     for what, _, _, tried in causes:

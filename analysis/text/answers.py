@@ -111,15 +111,13 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
 
 def _deaths(found: Findings) -> list[str]:
-    """The learning rate from which on clearly more units die in training than at the smallest, half as many again.
-
-    Runs that share a seed are taken for independent ones, and deaths to vary as those of independent units at least.
-    """
+    """The learning rate from which on clearly more units die in training than at the smallest, half as many again."""
     rest, told = [name for name in found.fields if name != "lr"], list[str]()
     runs = found.trials[found.trials["dead_final"].notna().to_numpy(bool)]  # where a run diverges nobody knows
     died = (runs["dead_final"] - runs["dead_init"]).to_numpy(float)
     told_of = sums(runs, {"known": 1, "died": died, "squares": died**2})
     table = found.summary.join(told_of, on="condition", how="inner").sort_values("lr")
+    # Runs that share a seed are taken for independent ones, and deaths to vary as those of independent units at least.
     mean = table["died"] / table["known"]
     variance = (table["squares"] - mean * table["died"]) / (table["known"] - 1).clip(1)
     table = table.assign(mean=mean, std=np.sqrt(np.maximum(variance, mean)))

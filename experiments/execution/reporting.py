@@ -27,11 +27,7 @@ def refuse_unknown(figure: str) -> None:
 
 
 def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None = None) -> None:
-    """Tell how a study ended and, if `drawn`, write figures and report, with the help of others.
-
-    If the folder also holds conditions of other studies, this one's summary is printed and nothing written. RunError if
-    it cannot be read.
-    """
+    """Tell how a study ended; if `drawn`, write figures and report with others' help. RunError if it cannot be read."""
     with turning(FolderError, RunError):
         with suppress(BrokenProcessPool):
             if others:
@@ -40,7 +36,7 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
         ours = found.every_summary["condition"].isin([condition.key for condition in folder.study.conditions])
         summary = found.every_summary[ours].reset_index(drop=True)
         print_summary(summary, found.together(summary))
-        if folder.holds_more:
+        if folder.holds_more:  # what is written is of all conditions in the folder, and some are of other studies
             return
         print_published(found.published)
         write_exemplars(folder.path, folder.study, found.every)

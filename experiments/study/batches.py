@@ -30,17 +30,14 @@ Results = Generator[Result, None, None]
 
 
 def seconds(condition: Condition, engine: str) -> float:
-    """About how many seconds of a processor's time a training takes.
-
-    Long tables leave the cache, and mini-batches are sorted and looked at twice; where nothing repeats every epoch
-    runs; moments of gradients fade to subnormal numbers, with which processors are slow.
-    """
+    """About how many seconds of a processor's time a training takes."""
     constant, unit = ENGINES[engine].seconds
     rows = condition.task.n_examples if condition.batch_size else condition.task.n_rows
     entry = OPTIMIZERS[condition.optimizer]
+    # Mini-batches are sorted and looked at twice; where nothing repeats every epoch runs.
     slower = (2 if condition.batch_size else 1) * (1 if condition.repeats else 2)
-    slower *= 4 if entry.memory and entry.settings else 1  # whose settings are the rates at which moments fade
-    work = slower * rows * max(math.log2(rows), 2) / 8
+    slower *= 4 if entry.memory and entry.settings else 1  # moments fade to subnormal numbers, which are slow
+    work = slower * rows * max(math.log2(rows), 2) / 8  # long tables leave the cache
     return max(condition.most_epochs, 1) * work * (constant + unit * condition.hidden)
 
 

@@ -168,10 +168,7 @@ def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range, record: str
 
 
 def _parts(config: Config) -> list[Config]:
-    """The configurations whose conditions a study unites: its own, or those of the studies that it names.
-
-    What the study itself says of fields holds for all: what it fixes is swept no more, and what it sweeps is not fixed.
-    """
+    """The configurations whose conditions a study unites: its own, or those of the studies that it names."""
     if config["union"] is None:
         return [config]
     for key in ("blocks", "exclude", "published"):
@@ -186,6 +183,7 @@ def _parts(config: Config) -> list[Config]:
         if part["union"] is not None:
             why = f"names {name}, which is a union itself; name the studies that it unites"
             raise InputError(f"union={config['union']} {why}")
+        # What the union says of fields holds for all: what it fixes is swept no more, what it sweeps is not fixed.
         fixed, swept = (given_fields.of_section(key, part[key]) for key in ("base", "grid"))
         part["base"] = {key: value for key, value in fixed.items() if key not in grid} | base
         part["grid"] = {key: value for key, value in swept.items() if key not in base} | grid
