@@ -44,9 +44,7 @@ class Claim(NamedTuple):
     told: str  # what the number that is tested is called
     cases: Callable[[pd.DataFrame, pd.DataFrame, Solved], pd.DataFrame]
     nothing: str  # why there may be no case
-    more: Callable[[pd.DataFrame, Any, str], str] | None = (
-        None  # a sentence, of trials, nearest case, its runs in words
-    )
+    more: Callable[[pd.DataFrame, Any, str], str] | None = None  # a sentence: of trials, nearest case, its runs
     pairs: str = ""  # the field in which the two conditions of a case differ
     of_stuck: bool = False  # so that there is no case either where no run is stuck
 
