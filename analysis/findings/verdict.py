@@ -109,10 +109,9 @@ def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
     if math.isnan(share.rate) or len(found) < 2:
         return ""
     told = "; ".join(f"{dead or 'none'} dead: {words.rate(rate)}" for dead, rate in found.items())
-    return (
-        f"How many of {where} get stuck, by the units that are dead at the start: {told}. If every dead "
-        f"unit were drawn again until it lives, {words.rate(share)} of the stuck runs would not be stuck."
-    )
+    had = f"How many of {where} get stuck, by the units that are dead at the start: {told}."
+    would = f"{words.rate(share)} of the stuck runs would not be stuck."
+    return f"{had} If every dead unit were drawn again until it lives, {would}"
 
 
 def _sure(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:

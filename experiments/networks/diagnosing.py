@@ -50,10 +50,8 @@ MEANINGS = {  # of the kinds of point that a certificate tells
     "rises",
     "unknown": "It could not be decided what kind of point it is",
 }
-UNTRAINED = (
-    " It is also the loss of a network that has not learned anything yet: see that the loss changes at all (is the "
-    "optimizer given the parameters, and its step called?)."
-)
+LOOK = "see that the loss changes at all (is the optimizer given the parameters, and its step called?)"
+UNTRAINED = f" It is also the loss of a network that has not learned anything yet: {LOOK}."
 
 
 def diagnose(config: Mapping[str, Any]) -> int:

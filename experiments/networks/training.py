@@ -119,8 +119,7 @@ def explain(condition: Condition, found: Trials, deaths: np.ndarray) -> None:
     merged = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
     ended = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}{merged}; cause: {row['cause']}"
     solved = f", since epoch {row['solved_epoch']} (of {condition.epochs})"
-    say()
-    say(paragraph(f"outcome: {row['outcome']}{solved if row['outcome'] == 'solved' else ended}"))
+    say("\n" + paragraph(f"outcome: {row['outcome']}{solved if row['outcome'] == 'solved' else ended}"))
     was = row["patterns_init"].decode().split()
     now = row["patterns_final"].decode().split() or ["-" * condition.task.n_rows] * condition.hidden
     rows = condition.task.row_names

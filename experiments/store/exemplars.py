@@ -26,12 +26,9 @@ MARGIN, GRID = 0.3, 65  # how far a surface goes beyond the inputs, and its poin
 MOST_LAWS = 64  # laws that are worked out for a study: each may take a second; those of further conditions are left out
 
 
-def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
-    """Write exemplars.json: of each outcome the run with the lowest seed, in the condition nearest to the article's.
-
-    `runs` are the counts of trainings that went well (`analysis.findings.findings.Findings.every`).
-    """
-    trials = runs[runs["rescue"].isna().to_numpy(bool)]  # a rescue breaks the loss curve
+def write_exemplars(folder: Path, study: Study, every: pd.DataFrame) -> None:
+    """Write exemplars.json: of each outcome the run with the lowest seed, in the condition nearest to the article's."""
+    trials = every[every["rescue"].isna().to_numpy(bool)]  # of `Findings.every`: a rescue breaks the loss curve
     rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
     rows = trials.assign(rank=[rank[key] for key in trials["condition"]]).sort_values(["rank", "seed"])
     by_key, engine = {condition.key: condition for condition in study.conditions}, engines.fastest()[0]

@@ -9,6 +9,7 @@ import platform
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -119,10 +120,9 @@ def _command() -> list[str]:
 
 
 def _version(package: str) -> str | None:
-    try:
+    with suppress(PackageNotFoundError):
         return version(package)
-    except PackageNotFoundError:
-        return None
+    return None
 
 
 def _git() -> dict[str, object] | None:
@@ -132,11 +132,10 @@ def _git() -> dict[str, object] | None:
         here = Path(__file__).parent
         return check_output(["git", *arguments], cwd=here, text=True, stderr=DEVNULL, timeout=10).strip()
 
-    try:
+    with suppress(OSError, SubprocessError):
         git("ls-files", "--error-unmatch", Path(__file__).name)  # not a repository that merely holds an installation
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, SubprocessError):
-        return None
+    return None
 
 
 def _cpu() -> str:

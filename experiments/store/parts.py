@@ -59,10 +59,7 @@ def in_parquet(table: pa.Table, compression: str = "zstd") -> pa.Buffer:
 
 
 def read_part(path: Path, conditions: Mapping[str, Condition | None]) -> Part:
-    """The part in a file; NotAPartError if it is torn, altered, foreign or of another study.
-
-    `conditions` are those of the study by their keys, and None for those that only its folder knows.
-    """
+    """The part in a file; NotAPartError if it is torn, altered, foreign or of no condition whose key is given."""
     match = NAME.fullmatch(path.name)
     if match is None or not is_regular(path):
         raise NotAPartError("not a part")
@@ -72,7 +69,8 @@ def read_part(path: Path, conditions: Mapping[str, Condition | None]) -> Part:
         raise NotAPartError("a part of another protocol, or not what its name says")
     if key not in conditions:
         raise NotAPartError("a part of another study")
-    if (condition := conditions[key]) and not table.schema.equals(part_schema(condition)):
+    condition = conditions[key]  # None where it is the folder alone that knows it, and not the study
+    if condition and not table.schema.equals(part_schema(condition)):
         raise NotAPartError("its columns are not those of this version")
     if table["seed"].to_pylist() != [*seeds]:
         raise NotAPartError("its seeds are not those that it names")

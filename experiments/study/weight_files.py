@@ -26,10 +26,8 @@ from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.inits_in_yaml import GivenWeights
 
 MOST_BYTES = 2**28  # bytes of a file that is read, and what it may unpack to
-WRITE_IT = (  # how to write a network that cannot be read
-    'from PyTorch: numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()}); '
-    'from Keras: numpy.savez("net.npz", *model.get_weights())'
-)
+OF_PYTORCH = 'numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()})'
+WRITE_IT = f'from PyTorch: {OF_PYTORCH}; from Keras: numpy.savez("net.npz", *model.get_weights())'  # so as to be read
 SETS = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
 PLAIN = "W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers"
 SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
