@@ -118,6 +118,11 @@ def command(module: str, what: str, work: Callable[[Path], Iterable[str]], **pat
     return main
 
 
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar takes any: backslashes count twice only before a quotation mark."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + ("\\'" if end[2] else ""), text) + "'"
+
+
 def finish(work: Callable[[], int], interrupted: str = "interrupted") -> NoReturn:
     """Do a command's work and exit with its status, leaving no process behind; an interrupt is told in these words.
 

@@ -22,7 +22,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from analysis.entry import BAD_INPUT, DONE, FAILED, INTERRUPTED, LISTENER, TERMINATED, InputError, guarded, in_a_line
+from analysis.entry import (
+    BAD_INPUT,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    LISTENER,
+    TERMINATED,
+    InputError,
+    guarded,
+    in_a_line,
+    quoted,
+)
 from experiments.study import catalog
 from experiments.study.catalog import CONF, found, names, read_yaml
 from experiments.study.given_fields import FILES, RANGE, SCHEMAS, files_of, told
@@ -73,11 +84,6 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     if any(key in top_level(config) for key in FILES):
         given = [re.sub(rf"^(\+*)({'|'.join(FILES)})=", r"\1\2.name=", argument) for argument in given]
     return given + options  # settings on both sides of an option are more than argparse takes
-
-
-def quoted(text: str) -> str:
-    """A text as Hydra's grammar takes any."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def compose_and_work(config: str, work: str, arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis.data.conditions import FIELDS, NAMING, asks, same
 from analysis.data.reading import is_given, texts_of
+from analysis.entry import quoted
 
 WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else
 ELSEWHERE = ("rescue", "loss", "success")  # fields that experiments.diagnose does not take as they are
@@ -108,7 +109,7 @@ def override(value: Any) -> str:
         return repr(float(value)) if isinstance(value, float) else str(value)
     if re.fullmatch(r"[A-Za-z_./][\w./+@%-]*", value, re.ASCII) and value.lower() not in WORDS:
         return value
-    return "'" + re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + ("\\'" if end[2] else ""), value) + "'"
+    return quoted(value)
 
 
 def _rule(success: str) -> list[str]:

@@ -9,6 +9,7 @@ import yaml
 from harness import ROOT, command, compose, composed, inside, own_folder
 
 from analysis.entry import InputError
+from experiments import composing
 from experiments.execution.options import read_options
 from experiments.study import catalog
 from experiments.study.study import read_study
@@ -253,3 +254,12 @@ def test_settings_that_tests_enter_by_themselves_are_what_hydra_makes_of_them(
     overrides: tuple[str, ...], config_name: str
 ) -> None:
     assert repr(compose(*overrides, config_name=config_name)) == repr(composed(overrides, config_name))
+
+
+@pytest.mark.parametrize("folder", [r"a\b", "a\\", r"a\\b", "it's", r"a\'b", "a b"])
+def test_a_folder_that_is_named_without_its_key_may_have_any_name(folder: str) -> None:
+    """Each backslash had been doubled."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    (written,) = composing.overrides("verify", [folder], ("output",))
+    assert OverridesParser.create().parse_override(written).value() == folder
