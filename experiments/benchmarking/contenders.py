@@ -56,20 +56,23 @@ def article_pytorch(condition: Condition, start: Weights) -> list[float]:
     torch.set_num_threads(1)
     W1, b1, W2 = (torch.from_numpy(array[..., 0].copy()) for array in start[:3])
     W2, b2 = W2[:, None], torch.from_numpy(start.b2.copy())
-    X, T = (torch.from_numpy(part(np.dtype(np.float32))) for part in (condition.task.x, condition.task.t))
+    X = torch.from_numpy(condition.task.x(np.dtype(np.float32)))
+    T = torch.from_numpy(condition.task.t(np.dtype(np.float32)))[:, None]
     loss = torch.tensor(0.0)
     with torch.no_grad():
         for _ in range(condition.epochs):
             z = X @ W1 + b1
             a = torch.relu(z)
             y = a @ W2 + b2
-            dout = y - T[:, None]
+            dout = y - T
             loss = 0.5 * (dout**2).sum()
             dW2, db2 = a.T @ dout, dout.sum(0)
             dout = (dout @ W2.T) * (z > 0)
             dW1, db1 = X.T @ dout, dout.sum(0)
-            for parameter, gradient in ((W1, dW1), (b1, db1), (W2, dW2), (b2, db2)):
-                parameter -= condition.lr * gradient
+            W1 -= condition.lr * dW1
+            b1 -= condition.lr * db1
+            W2 -= condition.lr * dW2
+            b2 -= condition.lr * db2
     return [float(loss)]
 
 

@@ -79,7 +79,7 @@ def time_engines(widths: list[int], epochs: int, repeats: int, folder: Path) -> 
         for name in who.TABLES:
             rows = who.timed(name, hidden, epochs, repeats)
             timed[name] += rows
-            write_text(folder / f"{name}.csv", pd.DataFrame(timed[name]).to_csv(index=False))
+            write_csv(folder / f"{name}.csv", timed[name])
             say(f"\n{hidden} hidden units, {epochs:,} epochs{SHOWN[name](pd.DataFrame(rows))}")
     if len(widths) > 1:
         say(f"\nall widths{left_out_table(pd.DataFrame(timed['left_out']))}")
@@ -94,7 +94,7 @@ def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> No
         span = f"({row['seconds_min']:.3g} to {row['seconds_max']:.3g})"
         done = f"{row['command']:<22}{row['trainings']:>11,}{row['runs']:>4}"
         say(f"{done}{row['seconds']:>8.3g} {span:<18}{row['peak_mb']:>8,.0f}")
-        write_text(folder / "commands.csv", pd.DataFrame(rows).to_csv(index=False))
+        write_csv(folder / "commands.csv", rows)
 
 
 def engines_table(timed: pd.DataFrame) -> str:
@@ -132,6 +132,11 @@ SHOWN = {"engines": engines_table, "left_out": left_out_table, "kinds": kinds_ta
 
 def _lines(table: pd.DataFrame) -> str:
     return table.rename_axis(None).to_string(float_format="{:,.4g}".format, na_rep="", col_space=9)
+
+
+def write_csv(path: Path, rows: list[who.Row]) -> None:
+    """Write rows that have the same columns."""
+    write_text(path, pd.DataFrame(rows).to_csv(index=False, na_rep="nan"))
 
 
 class Command(NamedTuple):

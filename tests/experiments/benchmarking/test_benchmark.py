@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +120,8 @@ def test_a_broken_engine_and_a_broken_library_are_one_line(tmp_path: Path, monke
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr(contenders, "contenders", lambda: [contenders.Contender("peer", 1, 1.0, broken)])
+    case = {}, contenders.Contender("peer", 1, 1.0, broken), {"init": contenders.INIT, "lr": contenders.LR}
+    monkeypatch.setitem(contenders.TABLES, "engines", (lambda: iter([case]), time.perf_counter))
     with pytest.raises(RunError, match=r"^peer cannot train here: two lines$"):
         benchmark.benchmark(config_of(tmp_path))
 
