@@ -120,7 +120,7 @@ def command(module: str, what: str, work: Callable[[Path], Iterable[str]], **pat
 
 def quoted(text: str) -> str:
     """A text as Hydra's grammar takes any: backslashes count twice only before a quotation mark."""
-    return "'" + re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + ("\\'" if end[2] else ""), text) + "'"
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda end: 2 * end[1] + ("\\'" if end[2] else ""), text) + "'"
 
 
 def finish(work: Callable[[], int], interrupted: str = "interrupted") -> NoReturn:

@@ -182,9 +182,10 @@ def can_die(trials: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def can_end_dead(trials: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which trials have such units to their end: a rescue with a slope makes units leaky."""
+    """Which trials have such units to their end, as have all of their condition: no rescue made any of them leaky."""
     leaky = [name for name in FIELDS["rescue"].entries if "slope" in asks("rescue", name, "settings")]
-    return can_die(trials) & ~trials["rescue"].isin(leaky).to_numpy(bool)
+    made = trials["condition"][trials["rescue"].isin(leaky).to_numpy(bool) & is_stuck(trials, "outcome_before")]
+    return can_die(trials) & ~trials["condition"].isin(made).to_numpy(bool)
 
 
 def left_alone(trials: pd.DataFrame) -> pd.DataFrame:

@@ -151,7 +151,8 @@ def place(ax: Axes, field: str, summary: pd.DataFrame, which: str = "x") -> None
 def has_room(ax: Axes, texts: Sequence[str]) -> bool:
     """Whether texts side by side have room below a panel."""
     spec = ax.get_subplotspec()
-    return spec is None or len(texts) * (max(map(len, texts)) + 1) <= letters(spec.get_gridspec().ncols, 11)
+    needed = len(texts) * (max(map(len, texts), default=0) + 1)
+    return spec is None or len(texts) < 2 or needed <= letters(spec.get_gridspec().ncols, 11)
 
 
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:

@@ -131,7 +131,8 @@ def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, s
     both, order, fields = a.keys() & b.keys(), list(a), list(FIELDS)
     unlike = {}
     for x, y in itertools.product(a, (key for key in b if key not in both)):
-        names = tuple(name for name in FIELDS if len({a[x][name], b[y][name]} - {None}) > 1)
+        values = zip(FIELDS, a[x].values(), b[y].values(), strict=True)
+        names = tuple(name for name, p, q in values if p != q and p is not None and q is not None)
         unlike[x, y] = len(names), x in both, names
     counts = Counter(kind for kind in unlike.values() if kind[0] <= (1 if kind[1] else MOST_CHANGED))
     kind = min(counts, key=lambda kind: (*kind[:2], -counts[kind], [*map(fields.index, kind[2])]), default=None)

@@ -98,8 +98,8 @@ def _facts(found: Findings) -> list[str]:
     failed = [f"{words.counted(found.failed, 'training')} failed with an error (left out)"] if found.failed else []
     n = len(found.manifest["conditions"])
     sizes = [words.counted(n, "condition"), f"{words.counted(stop - first, 'seed')}{' each' * (n > 1)}"]
-    at, alike = found.every.iloc[0], [name for name in FIELDS if name != "epochs" and name not in swept(found.every)]
-    unlike = [name for name in alike if not same(at[name], FIELDS[name].default)]
+    at, told = found.every.iloc[0], ("epochs", *swept(found.every))
+    unlike = [name for name in FIELDS if name not in told and not same(at[name], FIELDS[name].default)]
     every = [f"everywhere {words.condition(at, unlike)}"] if unlike else []
     return [*sizes, words.counted(found.manifest["trials"], "training"), epochs, *every, *failed]
 

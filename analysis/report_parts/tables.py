@@ -270,5 +270,7 @@ def provenance_tables(manifest: Mapping[str, Any]) -> list[Table]:
 
 def _flat(run: Mapping[str, Any]) -> dict[str, str]:
     """What the manifest tells of a run, by name: what is nested by both names, lists as command lines."""
-    flat = pd.json_normalize(dict(run), sep=": ").to_dict("records")[0]
-    return {str(key): shlex.join(map(str, each)) if isinstance(each, list) else str(each) for key, each in flat.items()}
+    flat: dict[str, Any] = {}
+    for key, value in run.items():
+        flat |= {f"{key}: {inner}": what for inner, what in value.items()} if isinstance(value, dict) else {key: value}
+    return {key: shlex.join(map(str, each)) if isinstance(each, list) else str(each) for key, each in flat.items()}

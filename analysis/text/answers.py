@@ -41,7 +41,7 @@ def answer(found: Findings) -> list[str]:
             together.update(along)
             many = name in NUMBERS and len(values(found.trials, name)) > 2 and not along
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
-    sentences += _deaths(found) if fields == ["lr"] and can_end_dead(found.summary).all() else []
+    sentences += _deaths(found) if fields == ["lr"] and can_end_dead(found.trials).all() else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
     return [*told, *unjudged]
 
@@ -121,18 +121,20 @@ def _deaths(found: Findings) -> list[str]:
     mean = table["died"] / table["known"]
     variance = (table["squares"] - mean * table["died"]) / (table["known"] - 1).clip(1)
     table = table.assign(mean=mean, std=np.sqrt(np.maximum(variance, mean)))
-    numbers = ["mean", "std", "known"]
+    numbers = ["mean", "std", "known", "lr"]
     smallest = table.groupby(rest or np.zeros(len(table)), dropna=False, observed=True)[numbers].transform("first")
-    m, std, n, m0, std0, n0 = np.hstack([table[numbers], smallest]).T
-    sure = holm(scipy.stats.ttest_ind_from_stats(m, std, n, m0, std0, n0, equal_var=False).pvalue) < SIGNIFICANT
+    m, std, n, lr, m0, std0, n0, lr0 = np.hstack([table[numbers], smallest]).T
+    p = np.asarray(scipy.stats.ttest_ind_from_stats(m, std, n, m0, std0, n0, equal_var=False).pvalue)
+    sure, tested = np.zeros(len(p), bool), (lr > lr0) & np.isfinite(p)
+    sure[tested] = holm(p[tested]) < SIGNIFICANT
     for row, part in slices(table.assign(sure=sure), rest):
         least = part.iloc[0]
         more = (part["mean"] > 1.5 * max(least["mean"], 0))[::-1].cummin()[::-1]
         for _, at in part[(more & part["sure"]).to_numpy(bool)][:1].iterrows():
             place = f"with {words.condition(row, rest)}, " if rest else ""
             few, many = (f"{each['mean']:.2f} units a run, n{words.IS}{each['known']:,}" for each in (least, at))
-            first, lr = phrase("lr", least["lr"]), phrase("lr", at["lr"])
-            told.append(f"{place}from {lr} on ({first}: {few}; {lr}: {many})")
+            low, high = phrase("lr", least["lr"]), phrase("lr", at["lr"])
+            told.append(f"{place}from {high} on ({low}: {few}; {high}: {many})")
     how = f"at least half as many again (Welch's test, Holm-adjusted p < {SIGNIFICANT})"
     return [f"Larger steps kill more units, {how}: {'; '.join(told)}."] if told else []
 

@@ -50,7 +50,8 @@ def bare(value: Rate) -> str:
 def filled(table: Sequence[Sequence[str]], kept: int) -> list[list[str]]:
     """The first columns of a table, heads on top, and of the others those in which something is counted."""
     columns = [*zip(*table, strict=True)]
-    empty = [{cell.partition(" (")[0] for cell in cells} <= {"\N{EM DASH}", "-", "0", "0.0"} for _, *cells in columns]
+    zeros = {"\N{EM DASH}", "-", "0", "0.0"}
+    empty = [bool(cells) and {cell.partition(" (")[0] for cell in cells} <= zeros for _, *cells in columns]
     some = [column for i, column in enumerate(columns) if i < kept or not empty[i]]
     return [[*row] for row in zip(*some, strict=True)]
 

@@ -105,7 +105,7 @@ def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> De
     elif matches:
         text = f"These predictions are those of {trap} under {loss}. {_describe((rest,), task)}"
     else:
-        text = f"These predictions are those of no trap of {loss}: the nearest, {trap}, is {distance:.3g} away in its "
+        text = f"These predictions are at no level of {loss}: the nearest, {trap}, is {distance:.3g} away in its "
         text += "worst row, so this is not a rest."
         if groups := merged_rows([*y[:, None]], task.targets, tolerance)[0][0]:
             text += f" Rows that share a wrong prediction: {merged_text(groups, task)}."

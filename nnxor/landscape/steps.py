@@ -33,10 +33,11 @@ def near_kinks(problem: Problem, theta: Array, tolerance: float, *, distance: bo
     The tolerance is relative to what is summed; that of a kink's distance from a unit's weights, to their norm.
     """
     v, norm = problem.split(theta)[0], np.linalg.norm
-    size = np.abs(v) @ np.abs(problem.x).T
     if distance:
-        size = norm(v, axis=2, keepdims=True) * norm(problem.felt, axis=1)
-    return np.asarray((np.abs(v @ problem.x.T) <= tolerance * size) & problem.felt.any(axis=1))
+        room = tolerance * norm(v, axis=2, keepdims=True) * norm(problem.felt, axis=1)
+    else:
+        room = tolerance * (np.abs(v) @ np.abs(problem.x).T)
+    return np.asarray((np.abs(v @ problem.x.T) <= room) & problem.felt.any(axis=1))
 
 
 def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:

@@ -123,6 +123,13 @@ def test_two_runs_that_agree_do_not_show_that_steps_kill(make: Make) -> None:
     assert not [text for text in told(folder, "lr") if "kill" in text]
 
 
+def test_the_smallest_step_is_not_tested_against_itself(make: Make) -> None:
+    """Of two learning rates there is one test (p = 0.040); a second of the first with itself made it 0.080."""
+    deaths = {0.1: 2, 0.2: 9}
+    spec = {str(lr): ({"lr": lr}, ["solved"] * (40 - n) + ["stuck_1/3"] * n) for lr, n in deaths.items()}
+    assert [text for text in told(make(spec), "lr") if "kill more units" in text]
+
+
 def test_where_nothing_is_solved_no_value_is_said_to_be_best(make: Make) -> None:
     folder = make({f"{n}": ({"lr": n / 10}, ["stuck_1/4"] * 9) for n in (1, 2, 3)})
     assert told(folder, "lr")[0] == "No run is solved anywhere from lr 0.1 to 0.3."

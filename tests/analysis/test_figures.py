@@ -657,3 +657,11 @@ def test_a_name_with_dollars_is_no_formula(make, tmp_path: Path) -> None:
     data = data_of(make({name: ({"task": name}, ["stuck"] * 9) for name in ("a$b_{$", "xor")}))
     drawing.draw(BY_NAME["success_rate"], False, data, tmp_path)
     assert "a$b_{$" in (tmp_path / "success_rate.svg").read_text(encoding="utf-8")
+
+
+def test_lines_over_names_end_at_the_last_of_them_and_are_named_there(make) -> None:
+    """They are drawn apart, and the ends of what (2.0 + 0.03) - 0.03 and (2.0 - 0.03) + 0.03 are were two."""
+    named = [(activation, init) for activation in ("relu", "leaky_relu", "tanh") for init in ("uniform", "he")]
+    spec = {f"{a} {init}": ({"activation": a, "init": init}, ["solved"] * 30 + ["stuck"] * 10) for a, init in named}
+    figure = BY_NAME["success_rate"].draw(Findings.of(make(spec)))
+    assert not figure.legends

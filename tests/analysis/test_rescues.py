@@ -173,6 +173,19 @@ def test_of_equally_distant_rescues_nothing_is_nearest_and_no_unit_is_called_mis
     assert "missing" not in text
 
 
+def test_only_what_was_rescued_is_leaky_in_the_end(make) -> None:
+    """Of a study of such rescues in which no run was stuck the figure said "nan at the end"."""
+    folder = make({"a": ({"rescue": "leaky"}, ["solved"] * 40)})
+    assert Findings.of(folder).every_summary["dead_final_mean"].tolist() == [39 / 40]
+    (plot,) = [plot for plot in PLOTS if plot.name == "dead_units"]
+    assert "nan" not in plot.describe(Findings.of(folder))
+    trials = pd.read_parquet(folder / "trials.parquet")
+    rewrite(trials.assign(outcome_before=["stuck_1/4", *["solved"] * 39]), folder)
+    assert Findings.of(folder).every_summary["dead_final_mean"].isna().all()
+    with pytest.raises(NotApplicable, match="only units that can be dead"):
+        plot.draw(Findings.of(folder))
+
+
 def test_without_a_rescue_nothing_of_it_appears(handmade: Path, reported: Path) -> None:
     found = Findings.of(handmade)
     assert (found.freed, found.redrawn) == ([], [])

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.conditions import phrase, value_text, values
-from analysis.data.reading import can_die, dead_law, size, sums
+from analysis.data.reading import can_die, can_end_dead, dead_law, size, sums
 from analysis.figures import Axes, Figure, Findings, Plot, layout, register, shapes, style
 from analysis.findings.statistics import Rate, unpaired, wilson
 from analysis.text import words
@@ -20,7 +20,7 @@ FEWEST = 5  # runs that a point needs
 
 def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
-    need_units_that_die(found)
+    need_units_that_die(found, "hidden", "init")
     shown, note = layout.thin(found.alike(found.trials, "hidden", "init"), ["hidden"], style.columns_for(MOST_WIDTHS))
     shown, note_inits = layout.thin(shown, ["init"], MOST_INITS)
     parts = layout.by_value(shown, "hidden")
@@ -74,9 +74,11 @@ def _ticks(ax: Axes, last: int) -> None:
     ax.tick_params("x", rotation=0)
 
 
-def need_units_that_die(found: Findings) -> None:
-    """Raise NotApplicable where some activation of the study has no dead units."""
-    style.need(can_die(found.summary).all(), "only units that can be dead are counted, and this study has others")
+def need_units_that_die(found: Findings, *fields: str) -> None:
+    """Raise NotApplicable where some units of the study cannot be dead, or of those over the fields end as leaky."""
+    ends = can_end_dead(found.alike(found.trials, *fields)).all() if fields else True
+    others = "only units that can be dead are counted, and this study has others"
+    style.need(can_die(found.summary).all() and ends, others)
 
 
 def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> tuple[dict[str, style.Look], int]:
@@ -101,7 +103,7 @@ def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> tuple[dict[str, 
 
 def describe_dead_units(found: Findings) -> str:
     """Mean dead units at the start against the law, in a sentence for each init."""
-    need_units_that_die(found)
+    need_units_that_die(found, "hidden", "init")
     texts = []
     for row in found.alike(found.summary, "init").sort_values("init").to_dict("records"):
         law, n_ended = found.laws.get(row["condition"]), row["n"] - row["diverged"]

@@ -18,10 +18,10 @@ def success_rate(found: Findings) -> Figure:
         part = part.sort_values(field, na_position="first")
         rates = Rate.of_all(part["solved"], part["n"])
         apart = 0 if is_number(field) else 0.06 * beside
-        x = [(where[each] if each in where else where[None]) + apart for each in part[field]]
+        at = [where[each] if each in where else where[None] for each in part[field]]
         told = (words.condition(row, names) for _, row in part.iterrows())
-        shapes.error_bars(ax, x, rates, look, told)
-        return x[-1] - apart, 100 * rates[-1].rate
+        shapes.error_bars(ax, [x + apart for x in at], rates, look, told)
+        return at[-1], 100 * rates[-1].rate
 
     return shapes.lines(
         found, found.summary, series, draw, lambda ax, rows: layout.place(ax, field, rows), "solved, %", axis=field,
