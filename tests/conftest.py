@@ -20,10 +20,13 @@ settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that take long, as they were measured (`make slow`)."""
+    """Mark the tests that take long, as they were measured (`make slow`), and those that need a report with figures.
+
+    It is drawn once, for whichever asks first, while the others wait.
+    """
     names = slow()
     for item in items:
-        if item.nodeid.partition("[")[0] in names:
+        if item.nodeid.partition("[")[0] in names or "reported" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
 
 

@@ -214,6 +214,7 @@ def test_rescues_are_stored_grown_and_split_like_everything_else(run: Run, finis
     assert digest(grown) == digest(whole)
 
 
+@pytest.mark.slow  # the study is another's as well, and trained once
 def test_a_rescue_is_paired_with_the_training_without_it(finished: Run) -> None:
     table = pq.read_table(finished(*RESCUE, ALL_RESCUES) / "trials.parquet").to_pandas()
     table = table.astype({"outcome": "str", "outcome_before": "str"}).sort_values(["lr", "seed"])
